@@ -1,0 +1,70 @@
+"""A two-layer network of LIF neurons in NumPy: spatial and temporal credit without a framework."""
+
+import numpy as np
+
+from tsbp_core import numpy_lif
+
+
+def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=(None, None)):
+    """Run inputs -> w1 -> LIF -> w2 -> LIF.
+
+    Parameters
+    ----------
+    inputs : ndarray [T, B, N]
+        Input spikes or traces of B samples.
+    w1, w2 : ndarray [N, M], [M, K]
+        Weights into the hidden and into the output layer.
+    lif : LIF
+        The neurons of both layers.
+    smooth, reset_spikes
+        As in ``numpy_lif.forward``; one ``reset_spikes`` a layer.
+
+    Returns
+    -------
+    hidden, output : Run, Run
+        Spikes and membranes, [T, B, M] and [T, B, K].
+    """
+    hidden = numpy_lif.forward(inputs @ w1, lif, smooth=smooth, reset_spikes=reset_spikes[0])
+    output = numpy_lif.forward(hidden.spikes @ w2, lif, smooth=smooth, reset_spikes=reset_spikes[1])
+    return hidden, output
+
+
+def backward(g, inputs, hidden, output, w2, lif):
+    """Return dL/dw1 and dL/dw2, given ``g`` = dL/ds of the output spikes [T, B, K]."""
+    dx2 = numpy_lif.backward(g, output, lif)
+    dx1 = numpy_lif.backward(dx2 @ w2.T, hidden, lif)
+    return np.tensordot(inputs, dx1, axes=((0, 1), (0, 1))), np.tensordot(
+        hidden.spikes, dx2, axes=((0, 1), (0, 1))
+    )
+
+
+def train(inputs, targets, w1, w2, lif, *, lr=0.5, updates=200, tau=3.0):
+    """Train both layers by gradient descent on the trace loss, averaged over samples.
+
+    Parameters
+    ----------
+    inputs : ndarray [T, B, N]
+    targets : ndarray [T, B, K]
+        Target spikes of the output layer.
+    w1, w2 : ndarray [N, M], [M, K]
+        Initial weights; left as they are.
+    lr, updates, tau
+        Learning rate, number of updates, time constant of the trace in steps.
+
+    Returns
+    -------
+    w1, w2 : ndarray
+        Trained weights.
+    losses : ndarray [updates]
+        Mean loss a sample before each update.
+    """
+    loss = numpy_lif.TraceLoss(targets, tau)
+    samples = inputs.shape[1]
+    losses = np.empty(updates)
+    for i in range(updates):
+        hidden, output = forward(inputs, w1, w2, lif)
+        value, g = loss(output.spikes)
+        losses[i] = value.sum() / samples
+        dw1, dw2 = backward(g / samples, inputs, hidden, output, w2, lif)
+        w1, w2 = w1 - lr * dw1, w2 - lr * dw2
+    return w1, w2, losses

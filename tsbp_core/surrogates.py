@@ -1,0 +1,192 @@
+"""Surrogate derivatives h and their antiderivatives sigma, one small frozen class a family.
+
+The spike ``s = H(z)``, ``z = u - theta``, has no useful derivative. Training puts a bump ``h(z)``
+in the place of ``H'(z)``. Each class here gives
+
+- ``derivative(z)``: the surrogate derivative h;
+- ``primitive(z)``: sigma, with sigma' = h exactly and sigma(-inf) = 0.
+
+Both take NumPy arrays and torch tensors and keep their shape and dtype. ``unit="peak"`` scales h
+to h(0) = 1 and ``unit="area"`` to an integral of 1.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+
+def namespace(z):
+    """Return the library whose functions fit ``z``: ``numpy``, or ``torch`` for a tensor."""
+    if isinstance(z, (np.ndarray, np.generic, float, int)):
+        return np
+    import torch
+
+    return torch
+
+
+def heaviside(z):
+    """Spike of a neuron whose membrane is ``z`` above threshold: 1 where z >= 0, else 0."""
+    xp = namespace(z)
+    return xp.where(z >= 0, xp.ones_like(z), xp.zeros_like(z))
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """What all families share: the unit, its scale and the check of the parameters.
+
+    Parameters
+    ----------
+    unit : {"peak", "area"}, default "peak"
+        "peak": h(0) = 1. "area": the integral of h is 1.
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown, or the width (or slope) is not a positive, finite number.
+    """
+
+    unit: str = field(default="peak", kw_only=True)
+    analytic: ClassVar[bool] = False
+    """True where sigma is a complex-analytic function, so that the complex step applies."""
+
+    def __post_init__(self):
+        if self.unit not in ("peak", "area"):
+            raise ValueError(f"unit must be 'peak' or 'area', got {self.unit!r}")
+        for name, value in vars(self).items():
+            if name != "unit" and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+                raise ValueError(f"{name} must be a positive, finite number, got {value!r}")
+
+    @property
+    def scale(self):
+        """Height of h at its peak."""
+        return 1.0 if self.unit == "peak" else 1.0 / self.peak_area
+
+    def derivative(self, z):
+        """Surrogate derivative h at ``z = u - theta`` (any shape, in units of the membrane)."""
+        return self.scale * self._h(z)
+
+    def primitive(self, z):
+        """Antiderivative sigma of h at ``z``, with sigma(-inf) = 0."""
+        return self.scale * self._sigma(z)
+
+
+@dataclass(frozen=True)
+class Sigmoid(Surrogate):
+    """h(z) = 4 q (1 - q), q = 1 / (1 + exp(-z/width)): the slope of a logistic curve.
+
+    It is the spike probability's slope under logistic escape noise. TSSL-BP (Zhang & Li, 2020)
+    uses width 0.2 with unit "area". Area at peak 1: 4 width.
+    """
+
+    width: float = 0.2
+    analytic: ClassVar[bool] = True
+
+    @property
+    def peak_area(self):
+        return 4.0 * self.width
+
+    def _h(self, z):
+        e = namespace(z).exp(-abs(z) / self.width)
+        return 4.0 * e / (1.0 + e) ** 2
+
+    def _sigma(self, z):
+        return 2.0 * self.width * (1.0 + namespace(z).tanh(z / (2.0 * self.width)))
+
+
+@dataclass(frozen=True)
+class FastSigmoid(Surrogate):
+    """h(z) = 1 / (1 + slope |z|)^2, from SuperSpike (Zenke & Ganguli, 2018). Area: 2 / slope."""
+
+    slope: float = 10.0
+
+    @property
+    def peak_area(self):
+        return 2.0 / self.slope
+
+    def _h(self, z):
+        return 1.0 / (1.0 + self.slope * abs(z)) ** 2
+
+    def _sigma(self, z):
+        return 1.0 / self.slope + z / (1.0 + self.slope * abs(z))
+
+
+@dataclass(frozen=True)
+class Triangle(Surrogate):
+    """h(z) = max(0, 1 - |z|/width), from LSNN (Bellec et al., 2018). Area: width."""
+
+    width: float = 1.0
+
+    @property
+    def peak_area(self):
+        return self.width
+
+    def _h(self, z):
+        return namespace(z).clip(1.0 - abs(z) / self.width, 0.0, 1.0)
+
+    def _sigma(self, z):
+        c = namespace(z).clip(z / self.width, -1.0, 1.0)
+        return self.width * (0.5 + c - c * abs(c) / 2.0)
+
+
+@dataclass(frozen=True)
+class Rectangle(Surrogate):
+    """h(z) = 1 where |z| < width/2, else 0, from STBP (Wu et al., 2018). Area: width."""
+
+    width: float = 1.0
+
+    @property
+    def peak_area(self):
+        return self.width
+
+    def _h(self, z):
+        xp = namespace(z)
+        return xp.where(abs(z) < self.width / 2.0, xp.ones_like(z), xp.zeros_like(z))
+
+    def _sigma(self, z):
+        return namespace(z).clip(z + self.width / 2.0, 0.0, self.width)
+
+
+@dataclass(frozen=True)
+class Gaussian(Surrogate):
+    """h(z) = exp(-z^2 / (2 width^2)), from STBP (Wu et al., 2018). Area: width sqrt(2 pi)."""
+
+    width: float = 0.4
+    analytic: ClassVar[bool] = True
+
+    @property
+    def peak_area(self):
+        return self.width * math.sqrt(2.0 * math.pi)
+
+    def _h(self, z):
+        return namespace(z).exp(-0.5 * (z / self.width) ** 2)
+
+    def _sigma(self, z):
+        xp = namespace(z)
+        if xp is np:
+            from scipy import special
+        else:
+            special = xp.special
+        return 0.5 * self.peak_area * (1.0 + special.erf(z / (self.width * math.sqrt(2.0))))
+
+
+@dataclass(frozen=True)
+class Arctan(Surrogate):
+    """h(z) = 1 / (1 + (z/width)^2), from PLIF (Fang et al., 2021). Area: pi width."""
+
+    width: float = 0.5
+    analytic: ClassVar[bool] = True
+
+    @property
+    def peak_area(self):
+        return math.pi * self.width
+
+    def _h(self, z):
+        return 1.0 / (1.0 + (z / self.width) ** 2)
+
+    def _sigma(self, z):
+        return self.width * (namespace(z).arctan(z / self.width) + math.pi / 2.0)
+
+
+FAMILIES = (Sigmoid, FastSigmoid, Triangle, Rectangle, Gaussian, Arctan)
