@@ -5,7 +5,7 @@ import numpy as np
 from tsbp_core import numpy_lif
 
 
-def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=(None, None)):
+def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=None):
     """Run inputs -> w1 -> LIF -> w2 -> LIF.
 
     Parameters
@@ -17,15 +17,16 @@ def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=(None, None)):
     lif : LIF
         The neurons of both layers.
     smooth, reset_spikes
-        As in ``numpy_lif.forward``; one ``reset_spikes`` a layer.
+        As in ``numpy_lif.forward``; a pair of ``reset_spikes``, one a layer.
 
     Returns
     -------
     hidden, output : Run, Run
         Spikes and membranes, [T, B, M] and [T, B, K].
     """
-    hidden = numpy_lif.forward(inputs @ w1, lif, smooth=smooth, reset_spikes=reset_spikes[0])
-    output = numpy_lif.forward(hidden.spikes @ w2, lif, smooth=smooth, reset_spikes=reset_spikes[1])
+    frozen1, frozen2 = reset_spikes or (None, None)
+    hidden = numpy_lif.forward(inputs @ w1, lif, smooth=smooth, reset_spikes=frozen1)
+    output = numpy_lif.forward(hidden.spikes @ w2, lif, smooth=smooth, reset_spikes=frozen2)
     return hidden, output
 
 

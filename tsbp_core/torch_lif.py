@@ -15,9 +15,9 @@ from tsbp_core.surrogates import heaviside
 
 BACKENDS = ("auto", "eager", "compiled")
 BLOCK = 10
-"""Steps that one compiled kernel fuses. All of a long run at once compiles slowly and runs slower."""
+"""Steps that one compiled kernel fuses; all of a long run at once compiles and runs slower."""
 SMALL = 1 << 16
-"""Inputs of fewer elements stay eager under "auto": compiling them would take longer than it saves."""
+"""Inputs of fewer elements stay eager under "auto": compiling them costs more than it saves."""
 
 
 def lif(x, lif, backend="auto", smooth=False):
@@ -56,7 +56,7 @@ def lif(x, lif, backend="auto", smooth=False):
         backend = "compiled" if x.numel() >= SMALL and _compiler(x.device.type) else "eager"
     order = sorted(range(1, x.ndim), key=x.stride, reverse=True)
     in_memory_order = x.permute(0, *order)
-    s = _LIF.apply(in_memory_order.flatten(1), lif, smooth, backend == "compiled")
+    s = _LIF.apply(in_memory_order.reshape(len(x), -1), lif, smooth, backend == "compiled")
     back = [0, *(1 + order.index(d) for d in range(1, x.ndim))]
     return s.view(in_memory_order.shape).permute(back)
 

@@ -1,0 +1,48 @@
+# Every target sets up .venv by itself; nothing is done twice.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PRESET ?= quick
+SEEDS ?= 3
+PAGES := _build/html
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lab toy cifar10 clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## Make .venv with the pinned packages
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d; name another: make PYTHON=python3.12 ..." % (sys.executable, *v))'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# The cache of executed chapters knows the notebooks only: drop it when anything they read changed.
+book: $(READY)  ## Build the book into _build/html
+	@mkdir -p _build
+	@find tsbp_core data/results requirements.txt -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cat | cksum > _build/inputs
+	@cmp -s _build/inputs _build/inputs.built || rm -rf _build/.jupyter_cache
+	$(BIN)/jupyter-book build book -W -n --keep-going
+	@cp _build/inputs _build/inputs.built
+	@echo "The book is built. Open $(CURDIR)/$(PAGES)/index.html"
+
+test: book  ## Lint, build the book, run all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lab: $(READY)  ## Open the chapters in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir book
+
+toy: $(READY)  ## Learning-rate sweep of the single neuron (seconds)
+	$(BIN)/python -m tsbp_core.experiments.toy
+
+# Huge pages spare the page faults of fresh 100 MB arrays; torch reads the variable when it starts.
+cifar10: $(READY)  ## Train both methods on CIFAR-10 (PRESET=quick SEEDS=3; minutes, resumable)
+	THP_MEM_ALLOC_ENABLE=1 $(BIN)/python -m tsbp_core.experiments.cifar10 --preset $(PRESET) --seeds $(SEEDS)
+
+clean:  ## Remove what was built; keep data, results and checkpoints
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis
