@@ -129,8 +129,8 @@ def _download(work):
     except requests.exceptions.RequestException as error:
         raise DatasetError(
             f"CIFAR-10 could not be downloaded from {URL} ({type(error).__name__}). With a "
-            f"network, run again. Without one, put {ARCHIVE}, or the folder {FOLDER}/ from it, into the "
-            f"project's data/ or into the folder that the environment variable TSBP_DATA names."
+            f"network, run again. Without one, put {ARCHIVE}, or the folder {FOLDER}/ from it, "
+            "into the project's data/ or where the environment variable TSBP_DATA points."
         ) from error
     return work / ARCHIVE
 

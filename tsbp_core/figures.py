@@ -216,6 +216,22 @@ def gradient_errors(x, with_term, without_term, *, xlabel, floor=1e-17):
     return figure
 
 
+def detached_errors(lengths, by_length, widths, by_width):
+    """Error of the detached gradient against T and against the width, one line a reset."""
+    figure, (left, right) = axes(1, 2, height=2.8, sharey=True)
+    looks = {"zero": ("--", "o"), "subtract": (":", "s")}
+    for ax, xs, by_reset in ((left, lengths, by_length), (right, widths, by_width)):
+        for reset, errors in by_reset.items():
+            style, marker = looks[reset]
+            ax.plot(xs, errors, color=DROPPED, linestyle=style, marker=marker)
+            ax.text(xs[-1], errors[-1], f" {reset}", va="center")
+        ax.set(xscale="log", ylim=(0, None))
+        ax.margins(x=0.12)
+    left.set(xlabel="time steps T", ylabel="relative error, ρ = 0")
+    right.set(xlabel="width of the sigmoid")
+    return figure
+
+
 def learning_rate_curves(learning_rates, ratio_by_rho, interval):
     """Final over initial loss against the learning rate: mean over seeds and its 95 % band."""
     figure, (left, right) = axes(1, 2, height=3.0)
@@ -229,6 +245,18 @@ def learning_rate_curves(learning_rates, ratio_by_rho, interval):
     left.set(xscale="log", yscale="log", xlabel="learning rate η", ylabel="final / initial loss")
     right.set(xscale="log", xlabel="learning rate η", ylabel="share of seeds that learn")
     left.legend(loc="upper left", bbox_to_anchor=(0, 1.3), fontsize=10)
+    return figure
+
+
+def kept_bytes(steps, ours, autograd):
+    """Bytes kept for the backward pass, a neuron and step, against the number of steps."""
+    figure, ax = axes(height=2.6)
+    for values, rho, name in ((ours, 1.0, "ours: u alone"), (autograd, 0.0, "plain autograd")):
+        style = {**STYLES[rho], "label": name}
+        ax.plot(steps, values, marker="o" if rho else "s", **style)
+        ax.text(steps[-1], values[-1], f"  {name}", color=style["color"], va="center")
+    ax.set(xscale="log", xlabel="time steps T", ylabel="bytes")
+    ax.set_ylim(bottom=0)
     return figure
 
 

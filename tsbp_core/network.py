@@ -34,9 +34,9 @@ def backward(g, inputs, hidden, output, w2, lif):
     """Return dL/dw1 and dL/dw2, given ``g`` = dL/ds of the output spikes [T, B, K]."""
     dx2 = numpy_lif.backward(g, output, lif)
     dx1 = numpy_lif.backward(dx2 @ w2.T, hidden, lif)
-    return np.tensordot(inputs, dx1, axes=((0, 1), (0, 1))), np.tensordot(
-        hidden.spikes, dx2, axes=((0, 1), (0, 1))
-    )
+    dw1 = np.tensordot(inputs, dx1, axes=((0, 1), (0, 1)))
+    dw2 = np.tensordot(hidden.spikes, dx2, axes=((0, 1), (0, 1)))
+    return dw1, dw2
 
 
 def train(inputs, targets, w1, w2, lif, *, lr=0.5, updates=200, tau=3.0):

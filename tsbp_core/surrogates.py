@@ -97,7 +97,7 @@ class Sigmoid(Surrogate):
 
 @dataclass(frozen=True)
 class FastSigmoid(Surrogate):
-    """h(z) = 1 / (1 + slope |z|)^2, from SuperSpike (Zenke & Ganguli, 2018). Area: 2 / slope."""
+    """h(z) = 1 / (1 + slope abs(z))^2, from SuperSpike (Zenke & Ganguli, 2018). Area: 2 / slope."""
 
     slope: float = 10.0
 
@@ -114,7 +114,7 @@ class FastSigmoid(Surrogate):
 
 @dataclass(frozen=True)
 class Triangle(Surrogate):
-    """h(z) = max(0, 1 - |z|/width), from LSNN (Bellec et al., 2018). Area: width."""
+    """h(z) = max(0, 1 - abs(z)/width), from LSNN (Bellec et al., 2018). Area: width."""
 
     width: float = 1.0
 
@@ -132,7 +132,7 @@ class Triangle(Surrogate):
 
 @dataclass(frozen=True)
 class Rectangle(Surrogate):
-    """h(z) = 1 where |z| < width/2, else 0, from STBP (Wu et al., 2018). Area: width."""
+    """h(z) = 1 where abs(z) < width/2, else 0, from STBP (Wu et al., 2018). Area: width."""
 
     width: float = 1.0
 

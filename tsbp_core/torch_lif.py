@@ -70,6 +70,7 @@ class LIFLayer(torch.nn.Module):
         self.backend = backend
 
     def forward(self, x):
+        """Spikes of the current ``x`` [T, B, ...]."""
         return lif(x, self.lif, self.backend)
 
     def extra_repr(self):

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tsbp_core import LIF, numpy_lif, results, surrogates
+from tsbp_core.experiments.statistics import bootstrap_interval
 
 COMMAND = "make toy"
 LAST = 20
@@ -186,11 +187,27 @@ def robust_width(initial, final, learning_rates):
     return learnt.sum(axis=1) * spacing
 
 
-def bootstrap_interval(values, resamples=10_000, seed=0):
-    """95 % percentile interval of the mean of ``values`` [S, ...] over the first axis."""
-    values = np.asarray(values, float)
-    picks = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    return np.percentile(values[picks].mean(axis=1), [2.5, 97.5], axis=0)
+def compare(study):
+    """Summarise a results document of this study, pairing the methods seed by seed.
+
+    Returns
+    -------
+    dict
+        By optimizer: ``ratio`` {rho: final over initial loss [S, L]}, ``width`` {rho: robust width
+        [S]}, ``gain`` (mean, low, high) of the width's paired difference, rho = 1 minus rho = 0.
+    """
+    rates = study["settings"]["learning_rates"]
+    summary = {}
+    for optimizer, methods in study["results"].items():
+        ratio, width = {}, {}
+        for rho in (1.0, 0.0):
+            runs = methods[f"rho={rho:.0f}"]
+            ratio[rho] = np.array(runs["final"]) / np.array(runs["initial"])
+            width[rho] = robust_width(runs["initial"], runs["final"], rates)
+        difference = width[1.0] - width[0.0]
+        gain = (difference.mean(), *bootstrap_interval(difference))
+        summary[optimizer] = {"ratio": ratio, "width": width, "gain": gain}
+    return summary
 
 
 def main(argv=None):
@@ -218,16 +235,11 @@ def main(argv=None):
         results=outcome,
         wall_time_s=time.perf_counter() - start,
     )
-    for optimizer, methods in outcome.items():
-        widths = {
-            rho: robust_width(runs["initial"], runs["final"], LEARNING_RATES)
-            for rho, runs in methods.items()
-        }
-        gain = widths["rho=1"] - widths["rho=0"]
-        low, high = bootstrap_interval(gain)
+    for optimizer, found in compare(results.load(args.name)).items():
+        width, (mean, low, high) = found["width"], found["gain"]
         print(
-            f"{optimizer}: robust width {widths['rho=1'].mean():.2f} decades with the term, "
-            f"{widths['rho=0'].mean():.2f} without; paired difference {gain.mean():+.2f} "
+            f"{optimizer}: robust width {width[1.0].mean():.2f} decades with the term, "
+            f"{width[0.0].mean():.2f} without; paired difference {mean:+.2f} "
             f"[{low:+.2f}, {high:+.2f}]"
         )
     print(f"wrote {path}")

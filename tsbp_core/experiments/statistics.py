@@ -1,0 +1,18 @@
+"""Intervals of paired differences."""
+
+import numpy as np
+from scipy import stats
+
+
+def bootstrap_interval(values, resamples=10_000, seed=0):
+    """95 % percentile interval of the mean of ``values`` [S, ...] over seeds, the first axis."""
+    values = np.asarray(values, float)
+    picks = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    return np.percentile(values[picks].mean(axis=1), [2.5, 97.5], axis=0)
+
+
+def t_interval(values):
+    """95 % interval of the mean of ``values`` [S] by Student's t, for few seeds (S >= 2)."""
+    values = np.asarray(values, float)
+    half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    return values.mean() - half, values.mean() + half

@@ -1,0 +1,332 @@
+"""The explorers of the chapters: what each computes for a setting, and how it is drawn."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tsbp_core import LIF, gradcheck, numpy_lif, results, surrogates
+from tsbp_core.widgets import Control, Explorer, Panel, Series
+
+METHODS = (Series("complete, ρ = 1", "complete"), Series("term dropped, ρ = 0", "dropped"))
+RESETS = ("zero", "subtract")
+
+
+def _choice(name, values, start=0):
+    return Control(name, values, start, "choice", str)
+
+
+def neuron_frame(decay, current, threshold, reset):
+    """Chapter 1: a neuron at a constant current with a few random pulses."""
+    lif = LIF(decay, threshold, reset)
+    s, u = numpy_lif.forward(np.full(40, float(current)), lif)
+    after = {"zero": u * (1 - s), "subtract": u - threshold * s}[reset]
+    t = np.arange(1, 41)
+    saw = np.stack([u, after], axis=1).ravel()
+    fired = t[s > 0]
+    trace = numpy_lif.trace(s, 3.0)
+    text = (
+        f"{fired.size} spikes in 40 steps. Without a spike the membrane would settle at "
+        f"{current / (1 - decay):.2f}, against a threshold of {threshold:g}."
+        if decay < 1
+        else f"{fired.size} spikes in 40 steps. With decay 1 nothing leaks."
+    )
+    return [[saw, (fired, u[s > 0]), [threshold]], [trace, (fired, 0 * fired)]], text
+
+
+neuron = Explorer(
+    "A leaky neuron at a constant current",
+    "At a constant input, which decay makes the neuron stop firing?",
+    {
+        "decay": Control("decay λ", (0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1), 5),
+        "current": Control("input current x", (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1), 3),
+        "threshold": Control("threshold θ", (0.5, 1.0, 1.5), 1),
+        "reset": _choice("reset", RESETS),
+    },
+    [
+        Panel(
+            "Membrane before and after the spike", "time step t", "u, v",
+            (Series("membrane", "complete"), Series("spike", "reset", "dots"),
+             Series("threshold θ", "faint", "hline")),
+            (0, 41), (0, 2.5), x=(np.arange(1, 41)[:, None] + [0, 0.25]).ravel(),
+        ),
+        Panel(
+            "Spikes and their trace a", "time step t", "a",
+            (Series("trace, τs = 3", "truth", "steps"), Series("spike", "reset", "raster")),
+            (0, 41), (0, 1), x=np.arange(1, 41),
+        ),
+    ],
+    neuron_frame,
+)  # fmt: skip
+
+
+def _one_weight():
+    rng = np.random.default_rng(4)
+    inputs = numpy_lif.trace((rng.random((60, 1)) < 0.2).astype(float), 3.0)
+    loss = numpy_lif.TraceLoss((rng.random((60, 1)) < 0.1).astype(float))
+    return inputs, loss, np.linspace(0.2, 4.0, 96)
+
+
+def surrogate_frame(family, width):
+    """Chapter 2: a surrogate's bump and what it does to the loss of one weight."""
+    family = getattr(surrogates, family)
+    surrogate = family(1 / width if family is surrogates.FastSigmoid else width, unit="area")
+    z = np.linspace(-2, 2, 81)
+    inputs, loss, weights = _one_weight()
+    lif = LIF(surrogate=surrogate)
+    hard, smooth = (
+        loss(numpy_lif.forward(inputs * weights, lif, smooth=smooth).spikes)[0]
+        for smooth in (False, True)
+    )
+    downhill = np.abs(np.gradient(smooth, weights)) > 0.05
+    text = (
+        f"The peak of h is {surrogate.derivative(np.array(0.0)):.2f}. The smooth loss has a slope "
+        f"above 0.05 at {downhill.mean():.0%} of the weights; it is off the true loss by "
+        f"{np.abs(smooth - hard).mean():.2f} on average."
+    )
+    return [[surrogate.derivative(z), surrogate.primitive(z)], [hard, smooth]], text
+
+
+surrogate = Explorer(
+    "The width of a surrogate",
+    "How wide must the bump be before the smooth loss has a slope you can follow?",
+    {
+        "family": _choice("family", [family.__name__ for family in surrogates.FAMILIES]),
+        "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 3),
+    },
+    [
+        Panel(
+            "Surrogate h (area 1) and its antiderivative σ", "z = u − θ", "h, σ",
+            (Series("h", "complete"), Series("σ", "truth")),
+            (-2, 2), (0, 3), x=np.linspace(-2, 2, 81),
+        ),
+        Panel(
+            "Loss against the weight", "weight w", "L",
+            (Series("with H: a staircase", "truth", "steps"), Series("with σ", "complete")),
+            (0.2, 4), (0, 3), x=np.linspace(0.2, 4.0, 96),
+        ),
+    ],
+    surrogate_frame,
+)  # fmt: skip
+
+
+def credit_frame(rho, decay, reset):
+    """Chapter 3: the credit of each time step, for any rho."""
+    lif = LIF(decay, 1.0, reset, surrogates.Sigmoid(0.2), rho)
+    s, u = numpy_lif.forward(0.8 * np.random.default_rng(1).random(24), lif)
+    g = np.random.default_rng(3).normal(size=24)
+    delta, detached = (
+        numpy_lif.backward(g, (s, u), replace(lif, reset_gradient=r)) for r in (rho, 0.0)
+    )
+    t = np.arange(1, 25)
+    fired = t[s > 0]
+    turned = int((np.sign(delta) * np.sign(detached) < 0).sum())
+    size = np.linalg.norm(detached)
+    text = (
+        f"At ρ = {rho:.2g} the gradient has {np.linalg.norm(delta) / size:.2f} times the length of "
+        f"the detached one and a cosine of {delta @ detached / np.linalg.norm(delta) / size:.2f} "
+        f"with it; {turned} of 24 credits have turned their sign."
+    )
+    return [[detached, delta, fired]], text
+
+
+credit = Explorer(
+    "From dropped to complete",
+    "At which ρ does the credit of an early input change its sign?",
+    {
+        "rho": Control("ρ (reset_gradient)", np.linspace(0, 1, 11).round(1), 0),
+        "decay": Control("decay λ", (0.5, 0.7, 0.8, 0.9, 0.95), 2),
+        "reset": _choice("reset", RESETS),
+    },
+    [
+        Panel(
+            "Credit of each time step", "time step t", "δ[t]",
+            (Series("term dropped, ρ = 0", "dropped", "dots"),
+             Series("chosen ρ", "complete", "stems"), Series("spike", "reset", "vline")),
+            (0, 25), (-4, 3), x=np.arange(1, 25),
+        )
+    ],
+    credit_frame,
+)  # fmt: skip
+
+
+def proof_frame(width, decay, reset):
+    """Chapter 4: both gradients against exact differences of the smooth twin."""
+    lif = LIF(decay, 1.0, reset, surrogates.Sigmoid(width))
+    x = np.random.default_rng(11).normal(0.3, 0.5, (20, 1))
+    report = gradcheck.check(x, lif, method="complex")
+    text = (
+        f"Relative error with the term {report.with_term:.0e}, without it "
+        f"{report.without_term:.2g}."
+    )
+    series = (report.differences, report.complete, report.detached)
+    return [[values[:, 0] for values in series]], text
+
+
+proof = Explorer(
+    "Differences against the two rules",
+    "At which width do the detached credits (squares) leave the differences (grey rings)?",
+    {
+        "width": Control("width of the sigmoid", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 3),
+        "decay": Control("decay λ", (0.5, 0.8, 0.95), 1),
+        "reset": _choice("reset", RESETS),
+    },
+    [
+        Panel(
+            "Gradient in each time step's input", "time step t", "dL/dx[t]",
+            (Series("differences of the twin", "truth", "dots"),
+             Series("complete, ρ = 1", "complete", "dots"),
+             Series("term dropped, ρ = 0", "dropped", "dots")),
+            (0, 21), (-0.1, 2.5), x=np.arange(1, 21),
+        )
+    ],
+    proof_frame,
+)  # fmt: skip
+
+
+def toy():
+    """Chapter 5: both methods at one learning rate, and the share of seeds that learn."""
+    from tsbp_core.experiments import toy as experiment
+
+    study = results.load("toy")
+    rates = np.array(study["settings"]["learning_rates"])
+    settings = experiment.Settings()
+    rhos = (1.0, 0.0)
+    trained = {}
+
+    def outcome(optimizer, seed):
+        if (optimizer, seed) not in trained:
+            task = experiment.make_task([seed], settings)
+            lifs = [replace(experiment.NEURON, reset_gradient=rho) for rho in rhos]
+            runs = [
+                experiment.train(task, lif, rates[::2], optimizer=optimizer, settings=settings)
+                for lif in lifs
+            ]
+            spikes = [experiment.run_neurons(task, r.weights, experiment.NEURON)[0] for r in runs]
+            trained[optimizer, seed] = task, runs, spikes
+        return trained[optimizer, seed]
+
+    def share(optimizer, rho):
+        runs = study["results"][optimizer][f"rho={rho:.0f}"]
+        solved = np.array(runs["final"]) < experiment.SOLVED * np.array(runs["initial"])
+        return solved.mean(axis=0)
+
+    def frame(lr, optimizer, seed=0):
+        task, runs, spikes = outcome(optimizer, seed)
+        i = int(np.argmin(np.abs(rates[::2] - lr)))
+        curves = [run.losses[::6, 0, i] for run in runs]
+        ends = [run.losses[-experiment.LAST :, 0, i].mean() for run in runs]
+        t = np.arange(1, settings.steps + 1)
+        trains = [task.target[:, 0], spikes[0][:, 0, i], spikes[1][:, 0, i]]
+        raster = [(t[s > 0], np.full(int(s.sum()), 3 - k)) for k, s in enumerate(trains)]
+        learn = [share(optimizer, rho) for rho in rhos]
+        at = 2 * i
+        text = (
+            f"At η = {rates[at]:.2g} the loss of seed {seed} goes from {curves[0][0]:.2f} to "
+            f"{ends[0]:.2f} with the term and to {ends[1]:.2f} without; of all seeds "
+            f"{learn[0][at]:.0%} learn with it and {learn[1][at]:.0%} without."
+        )
+        return [curves, [*learn, [rates[at]]], raster], text
+
+    start = int((share("adam", 1.0) - share("adam", 0.0))[::2].argmax())
+    limits = (0, settings.updates), (0.001, 100)
+    return Explorer(
+        "One neuron, 21 learning rates",
+        "At which learning rate does the dashed curve give up first?",
+        {
+            "lr": Control("learning rate η", rates[::2], start, label="{:.2g}".format),
+            "optimizer": _choice("optimiser", ("adam", "sgd")),
+        },
+        [
+            Panel(
+                "Loss during training", "update", "L", METHODS,
+                *limits, ylog=True, x=np.arange(0, settings.updates, 6),
+            ),
+            Panel(
+                "Share of all seeds that learn", "learning rate η", "share",
+                (*METHODS, Series("this η", "faint", "vline")),
+                (rates[0], rates[-1]), (0, 1), xlog=True, x=rates,
+            ),
+            Panel(
+                "Spikes after training, against the target", "time step t", "",
+                (Series("target", "truth", "raster"), Series("complete", "complete", "raster"),
+                 Series("dropped", "dropped", "raster")),
+                (0, settings.steps + 1), (0, 4),
+            ),
+        ],
+        frame,
+    )  # fmt: skip
+
+
+def memory_frame(steps, reset):
+    """Chapter 6: what the backward pass keeps, measured for 1,000 neurons."""
+    from tsbp_core.experiments import overhead
+
+    kept = {
+        name: overhead.saved_bytes(function, steps, LIF(reset=reset))
+        for name, function in overhead.FORMULATIONS.items()
+    }
+    per_step = [kept[name] / (1000 * steps) for name in ("ours", "plain autograd")]
+    text = (
+        f"For {steps} steps of 1,000 neurons in float32, ours keeps {kept['ours'] / 1e3:.0f} kB, "
+        f"plain autograd {kept['plain autograd'] / 1e3:.0f} kB: {per_step[0]:.0f} against "
+        f"{per_step[1]:.0f} bytes a neuron and step."
+    )
+    return [[([steps], [kept["ours"] / 1e3]), ([steps], [kept["plain autograd"] / 1e3])]], text
+
+
+memory = Explorer(
+    "What is kept for the backward pass",
+    "How many bytes does each formulation keep for one neuron and step?",
+    {
+        "steps": Control("time steps T", (1, 2, 5, 10, 20, 50, 100), 3),
+        "reset": _choice("reset", RESETS),
+    },
+    [
+        Panel(
+            "Kept for backward, 1,000 neurons", "time steps T", "kB",
+            (Series("ours: u alone", "complete", "dots"),
+             Series("plain autograd", "dropped", "dots")),
+            (1, 100), (1, 10_000), xlog=True, ylog=True,
+        )
+    ],
+    memory_frame,
+)  # fmt: skip
+
+
+def cifar10(name="cifar10-quick"):
+    """Chapter 7: training and test accuracy of the paired runs, from their results file."""
+    study = results.load(name)
+    seeds = study["settings"]["seeds"]
+    epochs = np.arange(1, study["settings"]["epochs"] + 1)
+
+    def curve(rho, seed, key):
+        (run,) = [r for r in study["results"]["runs"] if r["rho"] == rho and r["seed"] == seed]
+        values = np.full(len(epochs), np.nan)
+        values[: len(run["epochs"])] = [100 * epoch[key] for epoch in run["epochs"]]
+        return values
+
+    def frame(epoch, seed):
+        test = [curve(rho, seed, "test_accuracy") for rho in (1.0, 0.0)]
+        train = [curve(rho, seed, "train_accuracy") for rho in (1.0, 0.0)]
+        a, b = (accuracy[epoch - 1] for accuracy in test)
+        text = (
+            f"Seed {seed}, after epoch {epoch}: {a:.2f} % with the term, {b:.2f} % without, a "
+            f"difference of {a - b:+.2f} points."
+        )
+        return [[*train, [epoch]], [*test, [epoch]]], text
+
+    series = (*METHODS, Series("this epoch", "faint", "vline"))
+    limits = (0.8, epochs[-1] + 0.2), (20, 80)
+    return Explorer(
+        "The paired runs",
+        "Does the sign of the difference stay the same from epoch to epoch and seed to seed?",
+        {
+            "epoch": Control("epoch", tuple(int(e) for e in epochs), len(epochs) - 1),
+            "seed": _choice("seed", seeds),
+        },
+        [
+            Panel(f"{which} accuracy", "epoch", "%", series, *limits, x=epochs)
+            for which in ("Training", "Test")
+        ],
+        frame,
+    )  # fmt: skip
