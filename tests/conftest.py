@@ -1,4 +1,5 @@
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -27,3 +28,53 @@ def neurons(surrogate, rhos=(0.0, 0.5, 1.0)):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20201119)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium that refuses every request off the machine."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium: on Debian, apt install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page whose ``faults`` list collects foreign requests, script errors and failed loads."""
+    context = browser.new_context(viewport={"width": 1300, "height": 900})
+    page = context.new_page()
+    page.faults = []
+
+    def route(route):
+        if route.request.url.startswith(("file:", "data:", "blob:", "http://127.0.0.1:")):
+            route.continue_()
+        else:
+            page.faults.append(f"request to {route.request.url}")
+            route.abort()
+
+    def failed(request):
+        if "ERR_ABORTED" not in (request.failure or ""):
+            page.faults.append(f"failed: {request.url}")
+
+    context.route("**/*", route)
+    page.on("pageerror", lambda error: page.faults.append(f"script error: {error}"))
+    page.on("requestfailed", failed)
+    page.on(
+        "console",
+        lambda m: page.faults.append(f"console: {m.text}") if m.type == "error" else None,
+    )
+    page.on(
+        "response",
+        lambda r: page.faults.append(f"{r.status}: {r.url}") if r.status >= 400 else None,
+    )
+    yield page
+    context.close()

@@ -100,16 +100,18 @@ def test_command_line_writes_results(tmp_path, monkeypatch, capsys):
 
 
 def test_committed_results_match_the_code():
-    """One column of the committed study, computed afresh."""
+    """A quarter of the committed study, computed afresh.
+
+    Single runs are chaotic, so that another machine's rounding changes them; means are not.
+    """
     study = results.load("toy")
     settings = toy.Settings(**study["settings"]["task"])
     assert study["settings"]["neuron"] == repr(toy.NEURON)
-    i = 20
-    outcome = toy.train(
-        toy.make_task(study["settings"]["seeds"][:3], settings),
-        toy.NEURON,
-        [study["settings"]["learning_rates"][i]],
-        settings=settings,
-    )
-    committed = np.array(study["results"]["adam"]["rho=1"]["final"])[:3, i]
-    np.testing.assert_allclose(outcome.losses[-20:].mean(axis=0)[:, 0], committed, rtol=0.02)
+    rates = study["settings"]["learning_rates"]
+    task = toy.make_task(study["settings"]["seeds"], settings)
+    losses = toy.train(task, toy.NEURON, rates, settings=settings).losses
+    committed = study["results"]["adam"]["rho=1"]
+    np.testing.assert_allclose(losses[0], committed["initial"], atol=1e-5)
+    width = toy.robust_width(losses[0], losses[-toy.LAST :].mean(axis=0), rates)
+    expected = toy.compare(study)["adam"]["width"][1.0]
+    assert width.mean() == pytest.approx(expected.mean(), abs=0.1)

@@ -124,13 +124,16 @@ class Explorer:
                                  continuous_update=False, **steps)  # fmt: skip
 
         def redraw(**settings):
-            try:
-                display(self._html((), [self.frame(**settings)]))
-            except ValueError as error:
-                display(HTML(f"<p role='alert'>{html.escape(str(error))}</p>"))
+            display(self._frame_or_message(settings))
 
         output = ipywidgets.interactive_output(redraw, sliders)
         return ipywidgets.VBox([*sliders.values(), output])
+
+    def _frame_or_message(self, settings):
+        try:
+            return self._html((), [self.frame(**settings)])
+        except ValueError as error:
+            return HTML(f"<p role='alert'>{html.escape(str(error))}</p>")
 
     def _html(self, controls, frames):
         data = {

@@ -1,0 +1,124 @@
+"""Every chapter runs; every built page works in a browser, from the disk and over http."""
+
+import functools
+import http.server
+import re
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+BOOK = Path(__file__).parent.parent / "book"
+BUILT = BOOK.parent / "_build" / "html"
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+CHAPTERS = [path for path in NOTEBOOKS if path.name[0].isdigit()]
+PAGES = sorted(re.findall(r"(?:file|root): (\S+)", (BOOK / "_toc.yml").read_text()))
+
+
+def stem(path):
+    return path.stem
+
+
+def prose(path):
+    cells = nbformat.read(path, 4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
+def test_notebook_is_clean(path):
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
+def test_notebook_runs_live_cells_included(path):
+    notebook = nbformat.read(path, 4)
+    client = NotebookClient(
+        notebook, resources={"metadata": {"path": str(BOOK)}}, skip_cells_with_tag=""
+    )
+    start = time.perf_counter()
+    client.execute()
+    taken = time.perf_counter() - start
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    errors = [
+        o.text for c in notebook.cells for o in c.get("outputs", ()) if o.get("name") == "stderr"
+    ]
+    assert errors == []
+    assert taken < 60, f"{path.name} took {taken:.0f} s; a chapter should take under 20 s"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=stem)
+def test_chapter_has_its_parts(path):
+    text = prose(path)
+    parts = ["You will learn", "You need", "## The idea in words", "## Slide it"]
+    for part in [*parts, "## What goes wrong", "## Exercises", "## Summary"]:
+        assert part in text, f"{path.name} lacks {part!r}"
+    exercises = re.findall(r"\{exercise\}[^\n]*\n:label: (\S+)", text)
+    solutions = re.findall(r"\{solution(?:-start)?\} (\S+)\n:class: dropdown", text)
+    assert 3 <= len(exercises) <= 6
+    assert exercises == solutions
+    assert re.search(r"^\*\*.*\?\*\*$", text, re.M), "the opening question is missing"
+
+
+def built(name):
+    path = BUILT / f"{name}.html"
+    if not path.exists():
+        pytest.fail("the book is not built: make book")
+    return path
+
+
+@pytest.fixture(scope="module")
+def server():
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(BUILT))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("over", ["file", "http"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_works_without_a_network(name, over, page, server):
+    url = built(name).as_uri() if over == "file" else f"{server}/{name}.html"
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    if "math notranslate" in built(name).read_text():
+        page.wait_for_selector("mjx-container", timeout=15_000)
+        assert page.locator("mjx-merror").count() == 0
+    for explorer in page.locator(".tsbp-explorer").all():
+        slider = explorer.locator("input[type=range]").first
+        frame, summary = explorer.get_attribute("data-frame"), explorer.locator(".summary")
+        before = summary.text_content()
+        slider.focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("End")
+        start_at_end = frame == explorer.get_attribute("data-frame")
+        page.keyboard.press("Home" if start_at_end else "End")
+        assert explorer.get_attribute("data-frame") != frame
+        assert summary.text_content() != before
+    for svg in page.locator(".tsbp-figure svg").all():
+        assert svg.get_attribute("aria-label")
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CHAPTERS])
+def test_chapter_fits_a_narrow_screen(name, page):
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(built(name).as_uri())
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.locator(".tsbp-explorer").count() == 1
+
+
+def test_search_index_is_there():
+    assert "Search.setIndex" in (built("index").parent / "searchindex.js").read_text()
