@@ -95,7 +95,7 @@ surrogate = Explorer(
     },
     [
         Panel(
-            "Surrogate h (area 1) and its antiderivative σ", "z = u − θ", "h, σ",
+            "h (area 1) and its antiderivative σ", "z = u − θ", "h, σ",
             (Series("h", "complete"), Series("σ", "truth")),
             (-2, 2), (0, 3), x=np.linspace(-2, 2, 81),
         ),

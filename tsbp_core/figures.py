@@ -5,8 +5,10 @@ the page as SVG that follows the page's text colour, so it reads well in light a
 """
 
 import html
+import inspect
 import io
 import re
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +16,7 @@ from IPython.display import HTML
 from matplotlib.patches import FancyArrowPatch
 
 from tsbp_core import numpy_lif, surrogates
+from tsbp_core.neuron import reset
 
 COMPLETE, DROPPED, RESET = "#0072B2", "#D55E00", "#009E73"
 INK, FAINT = "#010203", "#8a8a8a"
@@ -51,10 +54,37 @@ def show(figure, alt, caption=None):
     plt.close(figure)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    for role, color in (("complete", COMPLETE), ("dropped", DROPPED), ("reset", RESET)):
+        svg = svg.replace(color.lower(), f"var(--tsbp-{role}, {color})")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)
     caption = f"<figcaption>{caption}</figcaption>" if caption else ""
     return HTML(f'<figure class="tsbp-figure">{svg}{caption}</figure>')
+
+
+def excerpt(function, first, before=None):
+    """Lines of a function's source, from the one that starts with ``first``, to show in a chapter.
+
+    They end before the line that starts with ``before``, or with the function. Indentation of the
+    lines aside, what you read is what runs.
+
+    Raises
+    ------
+    ValueError
+        If there is no such line.
+    """
+    lines = inspect.getsource(function).splitlines()
+    starts = [line.strip() for line in lines]
+
+    def find(text, after):
+        for i in range(after, len(starts)):
+            if starts[i].startswith(text):
+                return i
+        raise ValueError(f"no line of {function.__qualname__} starts with {text!r}")
+
+    start = find(first, 0)
+    stop = find(before, start + 1) if before else len(lines)
+    return textwrap.dedent("\n".join(lines[start:stop]))
 
 
 def axes(rows=1, columns=1, width=7.0, height=2.6, **options):
@@ -79,7 +109,7 @@ def neuron(x, lif, tau=3.0):
 def membrane(ax, u, s, lif, color=INK):
     """Draw u[t] and, after each step, the fall to v[t]."""
     t = np.arange(1, len(u) + 1)
-    after = {"zero": u * (1 - s), "subtract": u - lif.threshold * s, "none": u}[lif.reset]
+    after = reset(u, s, lif)
     path_t = np.stack([t, t + 0.25], axis=1).ravel()
     ax.plot(path_t, np.stack([u, after], axis=1).ravel(), color=color, linewidth=1.5)
     ax.axhline(lif.threshold, color=FAINT, linestyle=":", linewidth=1.5)
@@ -221,12 +251,13 @@ def detached_errors(lengths, by_length, widths, by_width):
     figure, (left, right) = axes(1, 2, height=2.8, sharey=True)
     looks = {"zero": ("--", "o"), "subtract": (":", "s")}
     for ax, xs, by_reset in ((left, lengths, by_length), (right, widths, by_width)):
-        for reset, errors in by_reset.items():
-            style, marker = looks[reset]
+        for name, errors in by_reset.items():
+            style, marker = looks[name]
             ax.plot(xs, errors, color=DROPPED, linestyle=style, marker=marker)
-            ax.text(xs[-1], errors[-1], f" {reset}", va="center")
-        ax.set(xscale="log", ylim=(0, None))
+            ax.text(xs[-1], errors[-1], f" {name}", va="center")
+        ax.set(xscale="log")
         ax.margins(x=0.12)
+    left.set_ylim(bottom=0)
     left.set(xlabel="time steps T", ylabel="relative error, ρ = 0")
     right.set(xlabel="width of the sigmoid")
     return figure
@@ -261,12 +292,12 @@ def kept_bytes(steps, ours, autograd):
 
 
 def accuracy_curves(epochs_by_rho):
-    """Test accuracy after each epoch: one line a seed; ``epochs_by_rho`` maps rho to [S, E]."""
+    """Test accuracy in % after each epoch, one line a seed; maps rho to [S, E]."""
     figure, ax = axes(height=3.0)
     for rho, accuracy in epochs_by_rho.items():
         style = dict(STYLES[rho])
         epochs = np.arange(1, accuracy.shape[1] + 1)
-        ax.plot(epochs, 100 * accuracy.T, marker="o" if rho else "s", color=style["color"],
+        ax.plot(epochs, accuracy.T, marker="o" if rho else "s", color=style["color"],
                 linestyle=style["linestyle"], linewidth=1.3, markersize=4)  # fmt: skip
         ax.plot([], [], **style)
     ax.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=epochs)

@@ -15,12 +15,14 @@ import math
 import time
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from tsbp_core import LIF, datasets, results, surrogates, torch_lif
+from tsbp_core.experiments.statistics import t_interval
 
 CHECKPOINTS = results.PROJECT / "data" / "checkpoints"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -237,6 +239,32 @@ def study(settings, seeds, data, name, quiet=False):
             if not quiet:
                 tqdm.write(f"{label}: {_summary(run)}")
     return runs
+
+
+def compare(study):
+    """Summarise a results document of ``study``, pairing the methods seed by seed.
+
+    Diverged runs count with the accuracy of their last whole epoch, or chance if there is none.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` {rho: test accuracy in % after each epoch [S, E]}, ``difference`` (final
+        accuracy, rho = 1 minus rho = 0, in points [S]), ``interval`` (mean, low, high), ``rates``
+        {rho: mean spikes a neuron and step of each layer after the last epoch}.
+    """
+    epochs = study["settings"]["epochs"]
+    accuracy, rates = {}, {}
+    for rho in RHOS:
+        runs = [run for run in study["results"]["runs"] if run["rho"] == rho]
+        curves = [[100 * epoch["test_accuracy"] for epoch in run["epochs"]] for run in runs]
+        curves = [curve + [(curve or [10.0])[-1]] * (epochs - len(curve)) for curve in curves]
+        accuracy[rho] = np.array(curves)
+        last = [run["epochs"][-1]["rates"] for run in runs if run["epochs"]]
+        rates[rho] = np.mean(last, axis=0)
+    difference = accuracy[1.0][:, -1] - accuracy[0.0][:, -1]
+    interval = (difference.mean(), *t_interval(difference))
+    return {"accuracy": accuracy, "difference": difference, "interval": interval, "rates": rates}
 
 
 def _summary(run):

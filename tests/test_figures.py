@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from tsbp_core import LIF, figures, neuron, numpy_lif, surrogates
+
+
+def test_shown_figure_follows_the_page_and_has_alternative_text():
+    html = figures.show(figures.unrolled("kept"), alt='a "graph"', caption="c").data
+    assert 'role="img" aria-label="a &quot;graph&quot;"' in html
+    assert "<figcaption>c</figcaption>" in html
+    assert figures.INK not in html
+    assert "currentColor" in html
+    assert f"var(--tsbp-reset, {figures.RESET})" in html
+
+
+def test_same_figure_same_bytes():
+    a, b = (figures.show(figures.surrogate_families(), alt="").data for _ in range(2))
+    assert a == b
+
+
+@pytest.mark.parametrize("reset", neuron.RESETS)
+def test_membrane_is_drawn_down_to_what_the_reset_leaves(reset):
+    lif = LIF(reset=reset)
+    x = np.full(12, 0.7)
+    run = numpy_lif.forward(x, lif)
+    figure = figures.neuron(x, lif)
+    drawn = figure.axes[1].lines[0].get_ydata()
+    np.testing.assert_array_equal(drawn[::2], run.membrane)
+    np.testing.assert_array_equal(drawn[1::2], neuron.reset(run.membrane, run.spikes, lif))
+    figures.plt.close(figure)
+
+
+def test_excerpt_is_dedented_source():
+    assert figures.excerpt(neuron.charge, "return") == "return lif.decay * v + x"
+    lines = figures.excerpt(surrogates.heaviside, "xp", before="return")
+    assert lines == "xp = namespace(z)"
+    with pytest.raises(ValueError, match="no line of charge starts with 'v ='"):
+        figures.excerpt(neuron.charge, "v =")
