@@ -25,6 +25,26 @@ def neurons(surrogate, rhos=(0.0, 0.5, 1.0)):
     ]
 
 
+MEASURED = {}
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """Note a figure under a name; the worst (or by ``pick``, the least) is printed at the end."""
+
+    def note(name, value, pick=max):
+        MEASURED[name] = pick(MEASURED.get(name, value), value)
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    if MEASURED:
+        terminalreporter.section("measured")
+        for name, value in MEASURED.items():
+            terminalreporter.write_line(f"{name}: {value:.1e}")
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20201119)

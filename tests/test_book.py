@@ -92,6 +92,7 @@ def test_page_works_without_a_network(name, over, page, server):
     url = built(name).as_uri() if over == "file" else f"{server}/{name}.html"
     page.goto(url)
     page.wait_for_load_state("networkidle")
+    assert str(BOOK.parent) not in page.content(), "a machine's path is on the page"
     if "math notranslate" in built(name).read_text():
         page.wait_for_selector("mjx-container", timeout=15_000)
         assert page.locator("mjx-merror").count() == 0

@@ -17,12 +17,12 @@ def current(T, seed=7):
 @pytest.mark.parametrize("T", LENGTHS)
 @pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("surrogate", ANALYTIC, ids=name)
-def test_complete_gradient_is_exact(surrogate, reset, T, record_property):
+def test_complete_gradient_is_exact(surrogate, reset, T, measured):
     lif = LIF(reset=reset, surrogate=surrogate)
     central = gradcheck.check(current(T), lif, method="central")
     stepped = gradcheck.check(current(T), lif, method="complex")
-    record_property("central", central.with_term)
-    record_property("complex", stepped.with_term)
+    measured("complete gradient against central differences, worst", central.with_term)
+    measured("complete gradient against the complex step, worst", stepped.with_term)
     assert central.with_term < 1e-7
     assert stepped.with_term < 1e-12
 
@@ -36,20 +36,23 @@ def test_complete_gradient_is_exact_for_kinked_surrogates(surrogate, reset):
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 @pytest.mark.parametrize("surrogate", ANALYTIC, ids=name)
-def test_detached_gradient_fails_the_check(surrogate, reset):
+def test_detached_gradient_fails_the_check(surrogate, reset, measured):
     """The negative control: a check that passes both rules proves nothing."""
     for T in (10, 100):
         report = gradcheck.check(current(T), LIF(reset=reset, surrogate=surrogate))
+        measured("detached gradient, T >= 10, least error", report.without_term, min)
         assert report.without_term > 0.05
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 @pytest.mark.parametrize("surrogate", ANALYTIC, ids=name)
-def test_detached_gradient_is_exact_when_the_reset_is_frozen(surrogate, reset):
+def test_detached_gradient_is_exact_when_the_reset_is_frozen(surrogate, reset, measured):
     for T in LENGTHS:
         lif = LIF(reset=reset, surrogate=surrogate)
         assert gradcheck.check(current(T), lif, method="central").frozen < 1e-7
-        assert gradcheck.check(current(T), lif, method="complex").frozen < 1e-12
+        error = gradcheck.check(current(T), lif, method="complex").frozen
+        measured("detached gradient with the reset frozen, complex step, worst", error)
+        assert error < 1e-12
 
 
 def test_nothing_is_missing_at_one_step_or_without_a_reset():

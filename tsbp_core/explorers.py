@@ -156,7 +156,7 @@ def proof_frame(width, decay, reset):
     report = gradcheck.check(x, lif, method="complex")
     text = (
         f"Relative error with the term {report.with_term:.0e}, without it "
-        f"{report.without_term:.2g}."
+        f"{report.without_term:.2f}."
     )
     series = (report.differences, report.complete, report.detached)
     return [[values[:, 0] for values in series]], text

@@ -5,7 +5,7 @@ of the network, in which sigma (the antiderivative of h) takes the place of H in
 the reset. Its loss has a gradient, and rho = 1 must give it exactly.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,9 +22,12 @@ class Report:
     """Error of the detached gradient (rho = 0)."""
     frozen: float
     """Error of the detached gradient against differences with the reset's spikes held fixed."""
-    differences: np.ndarray
-    complete: np.ndarray
-    detached: np.ndarray
+    differences: np.ndarray = field(repr=False)
+    """Gradient by differences of the smooth twin."""
+    complete: np.ndarray = field(repr=False)
+    """Gradient by the backward pass, rho = 1."""
+    detached: np.ndarray = field(repr=False)
+    """Gradient by the backward pass, rho = 0."""
 
 
 def central_difference(f, x, step=1e-5):
