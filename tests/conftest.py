@@ -3,8 +3,12 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tsbp_core import LIF, surrogates
+
+settings.register_profile("book", deadline=None)
+settings.load_profile("book")
 
 RESETS = ("zero", "subtract", "none")
 SURROGATES = tuple(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from conftest import RESETS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,7 +34,6 @@ def test_three_steps_by_hand():
     np.testing.assert_allclose(delta, [-0.03456, -0.192, 0.4])
 
 
-@settings(deadline=None)
 @given(x=currents, lif=lifs)
 def test_forward_follows_the_equations(x, lif):
     s, u = numpy_lif.forward(x, lif)
@@ -45,7 +44,6 @@ def test_forward_follows_the_equations(x, lif):
     np.testing.assert_allclose(u, lif.decay * before + x, rtol=1e-12, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(x=currents, lif=lifs)
 def test_backward_is_linear_in_g_and_affine_in_rho(x, lif):
     run = numpy_lif.forward(x, lif)
@@ -57,7 +55,6 @@ def test_backward_is_linear_in_g_and_affine_in_rho(x, lif):
         np.testing.assert_array_equal(delta, numpy_lif.backward(g, run, detached))
 
 
-@settings(deadline=None)
 @given(x=currents, lif=lifs)
 def test_neurons_do_not_mix(x, lif):
     run = numpy_lif.forward(x, lif)

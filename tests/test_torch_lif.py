@@ -90,7 +90,7 @@ def test_memory_format_is_kept(backend):
     assert_agree(a, reference(x, g, lif))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     T=st.integers(1, 30),
     shape=st.lists(st.integers(1, 4), max_size=3),
