@@ -91,7 +91,9 @@ def _commit():
     git = ["git", "-C", str(PROJECT)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-        dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True)
+        dirty = subprocess.run(
+            [*git, "status", "--porcelain", ":!data/results"], capture_output=True, text=True
+        )
     except FileNotFoundError:
         return None
     if head.returncode:
