@@ -37,15 +37,29 @@ def measured():
     """Note a figure under a name; the worst (or by ``pick``, the least) is printed at the end."""
 
     def note(name, value, pick=max):
-        MEASURED[name] = pick(MEASURED.get(name, value), value)
+        old, _ = MEASURED.get(name, (value, pick))
+        MEASURED[name] = pick(old, value), pick
 
     return note
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # a worker of pytest-xdist
+        noted = {name: (float(value), pick.__name__) for name, (value, pick) in MEASURED.items()}
+        session.config.workeroutput["measured"] = noted
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for name, (value, pick) in getattr(node, "workeroutput", {}).get("measured", {}).items():
+        pick = {"max": max, "min": min}[pick]
+        MEASURED[name] = pick(MEASURED.get(name, (value, pick))[0], value), pick
 
 
 def pytest_terminal_summary(terminalreporter):
     if MEASURED:
         terminalreporter.section("measured")
-        for name, value in MEASURED.items():
+        for name, (value, _) in MEASURED.items():
             terminalreporter.write_line(f"{name}: {value:.1e}")
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -149,8 +150,6 @@ def test_command_line_survives_kill_9(tmp_path):
     runs = []
     for out in ("whole", "cut"):
         (file,) = (tmp_path / out).glob("*.json")
-        import json
-
         runs.append([without_times(r) for r in json.loads(file.read_text())["results"]["runs"]])
     assert runs[0] == runs[1]
 

@@ -1,6 +1,7 @@
 """NumPy, eager torch, compiled torch and plain autograd are the same neuron."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 needs_compiler = pytest.mark.skipif(
     not (shutil.which("g++") or shutil.which("c++")), reason="no C++ compiler: install g++"
 )
+
+BACKENDS = ["eager", pytest.param("compiled", marks=needs_compiler)]
+SIGMOID = LIF(surrogate=surrogates.Sigmoid())
 
 
 def spikes_and_gradient(function, x, g):
@@ -61,7 +65,7 @@ def test_eager_and_plain_autograd_agree_with_numpy(surrogate, device, measured):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=name)
 def test_compiled_agrees_with_numpy(surrogate, device, measured):
-    x, g = batch(3, device)
+    x, g = batch(2, device)  # two steps hold all that a step can do; longer runs are below
     for lif in neurons(surrogate):
         compiled = spikes_and_gradient(lambda x, p=lif: torch_lif.lif(x, p, "compiled"), x, g)
         difference = assert_agree(compiled, reference(x, g, lif))
@@ -69,17 +73,104 @@ def test_compiled_agrees_with_numpy(surrogate, device, measured):
 
 
 @needs_compiler
-@pytest.mark.parametrize("T", [1, 10, 23])
-def test_compiled_blocks_join(T):
-    lif = LIF(surrogate=surrogates.Sigmoid())
-    x, g = batch(T)
-    compiled = spikes_and_gradient(lambda x: torch_lif.lif(x, lif, "compiled"), x, g)
-    assert_agree(compiled, reference(x, g, lif))
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("T", [1, 2, 5, 7, 8, 23])
+def test_compiled_blocks_join(T, device):
+    x, g = batch(T, device)
+    compiled = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled"), x, g)
+    assert_agree(compiled, reference(x, g, SIGMOID))
+    blocks = torch_lif._blocks(T, True)
+    assert [i for i, _ in blocks] == [0, *(j for _, j in blocks[:-1])]
+    assert blocks[-1][1] == T
+    assert all(j - i < 2 * torch_lif.BLOCK for i, j in blocks)
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("compiled", marks=needs_compiler)])
+@needs_compiler
+def test_one_kernel_takes_any_number_of_neurons(monkeypatch):
+    compiled = []
+    original = torch_lif._compile
+    monkeypatch.setattr(torch_lif, "_compile", lambda *a: compiled.append(a) or original(*a))
+    torch_lif._kernels.cache_clear()
+    for shape in [(4, 1), (4, 2, 3), (4, 1000), (4, 64), (4, 7)]:
+        x, g = torch.rand(2, *shape, dtype=torch.float64)
+        compiled_run = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled"), x, g)
+        assert_agree(compiled_run, reference(x, g, SIGMOID))
+    assert len(compiled) == 2  # forward and backward
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("rho", [0.0, 1.0])
+def test_the_same_current_at_every_step(backend, rho, device):
+    lif = replace(SIGMOID, reset_gradient=rho)
+    x = torch.rand(6, 5, dtype=torch.float64, device=device)
+    g = torch.randn(9, 6, 5, dtype=torch.float64, device=device)
+    s, dx = spikes_and_gradient(lambda x: torch_lif.lif(x, lif, backend, steps=9), x, g)
+    spikes, gradient = reference(x.expand(9, 6, 5), g, lif)
+    assert_agree((s, dx), (spikes, gradient.sum(axis=0)))
+    layer = torch_lif.LIFLayer(lif, backend, steps=9)
+    np.testing.assert_array_equal(layer(x).cpu().numpy(), spikes)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_narrow_floats(dtype, backend, device):
+    """Spikes and gradient are those of the same input in float32, rounded at the end."""
+    x, g = (t.to(dtype) for t in batch(9, device))
+    current = x.clone().requires_grad_()
+    s = torch_lif.lif(current, SIGMOID, backend)
+    s.backward(g)
+    assert s.dtype == current.grad.dtype == dtype
+    s32, dx32 = reference(x.float(), g.float(), SIGMOID)
+    np.testing.assert_array_equal(s.detach().float().cpu().numpy(), s32)
+    error = np.abs(current.grad.float().cpu().numpy() - dx32).max() / np.abs(dx32).max()
+    assert error < 2 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_saves_the_membrane_alone_and_nothing_in_inference(backend):
+    kept = []
+
+    def pack(tensor):
+        kept.append(tensor)
+        return tensor
+
+    x = torch.rand(8, 3, 5, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        s = torch_lif.lif(x, SIGMOID, backend)
+        assert [t.numel() for t in kept] == [x.numel()]
+        kept.clear()
+        with torch.no_grad():
+            quiet = torch_lif.lif(x, SIGMOID, backend)
+        with torch.inference_mode():
+            inference = torch_lif.lif(x, SIGMOID, backend)
+        detached = torch_lif.lif(x.detach(), SIGMOID, backend)
+    assert kept == []
+    for other in (quiet, inference, detached):
+        assert torch.equal(s.detach(), other)
+
+
+@needs_compiler
+def test_inside_a_compiled_model():
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 6), torch_lif.LIFLayer(SIGMOID), torch.nn.Linear(6, 2)
+    )
+    x = torch.rand(5, 3, 4)
+    expected = model(x)
+    expected.sum().backward()
+    grads = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    out = torch.compile(model)(x)
+    torch.testing.assert_close(out, expected)
+    out.sum().backward()
+    for p, grad in zip(model.parameters(), grads, strict=True):
+        torch.testing.assert_close(p.grad, grad)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_memory_format_is_kept(backend):
-    lif = LIF(surrogate=surrogates.Sigmoid())
+    lif = SIGMOID
     x = torch.randn(4, 2, 3, 5, 6, dtype=torch.float64)
     last = x.flatten(0, 1).to(memory_format=torch.channels_last).view(x.shape)
     s = torch_lif.lif(last, lif, backend)
@@ -136,13 +227,43 @@ def test_bad_input_is_named(x, backend, message):
         torch_lif.lif(x, LIF(), backend)
 
 
-def test_auto_without_a_compiler_warns_once_and_runs_eagerly(monkeypatch):
+@pytest.mark.parametrize("steps", [0, -1, 2.0, True])
+def test_bad_steps_are_named(steps):
+    with pytest.raises(ValueError, match=f"steps must be a positive whole number, got {steps}"):
+        torch_lif.lif(torch.zeros(3), LIF(), steps=steps)
+
+
+@pytest.fixture
+def no_compiler(monkeypatch):
     monkeypatch.setattr(torch_lif.shutil, "which", lambda name: None)
-    torch_lif._compiler.cache_clear()
+    torch_lif._compiles.cache_clear()
+    yield
+    torch_lif._compiles.cache_clear()
+
+
+def broken(*args, **kwargs):
+    raise RuntimeError("the linker crashed\nand more")
+
+
+def test_auto_without_a_compiler_warns_once_and_runs_eagerly(no_compiler):
     x = torch.randn(8, torch_lif.SMALL // 8)
     with pytest.warns(UserWarning, match="no C\\+\\+ compiler found") as caught:
         s = torch_lif.lif(x, LIF())
         torch_lif.lif(x, LIF())
     assert len(caught) == 1
     torch.testing.assert_close(s, torch_lif.lif(x, LIF(), "eager"), rtol=0, atol=0)
-    torch_lif._compiler.cache_clear()
+
+
+def test_auto_with_a_broken_compiler_says_what_failed(no_compiler, monkeypatch):
+    monkeypatch.setattr(torch_lif.shutil, "which", lambda name: name)
+    monkeypatch.setattr(torch, "compile", broken)
+    x = torch.randn(8, torch_lif.SMALL // 8)
+    with pytest.warns(UserWarning, match="failed with: the linker crashed. Spiking layers run eag"):
+        s = torch_lif.lif(x, LIF())
+    torch.testing.assert_close(s, torch_lif.lif(x, LIF(), "eager"), rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:torch.compile needs")
+def test_compiled_without_a_compiler_is_an_error(no_compiler):
+    with pytest.raises(RuntimeError, match="'compiled' does not work here: torch.compile needs a"):
+        torch_lif.lif(torch.zeros(3), LIF(), "compiled")

@@ -5,7 +5,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
+"""Name of each label, 0 to 9."""
 
 
 class DatasetError(RuntimeError):
@@ -30,7 +31,7 @@ class DatasetError(RuntimeError):
 
 
 class Cifar10(NamedTuple):
-    """Images uint8 [n, 3, 32, 32] and labels int64 [n], 0 to 9, named in ``CLASSES``."""
+    """Images uint8 [n, 3, 32, 32] and labels int64 [n], named in ``CLASSES``."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -41,22 +42,25 @@ class Cifar10(NamedTuple):
 def cifar10(root=None):
     """Load CIFAR-10 (Krizhevsky, 2009), downloading it (170 MB) if it is not there.
 
+    The source is ``cifar-10-binary.tar.gz`` from https://www.cs.toronto.edu/~kriz/cifar.html.
+
     Parameters
     ----------
     root : path, optional
         Folder that holds ``cifar-10-batches-bin/``, or is it, or shall hold it. Default: the
-        environment variable ``TSBP_DATA``, or else ``data/`` of this project. An archive
-        ``cifar-10-binary.tar.gz`` put there by hand is used in place of a download.
+        environment variable ``TSBP_DATA``, or else ``data/`` of this project, or else ``./data``.
+        An archive put there by hand is used in place of a download, and kept.
 
     Returns
     -------
     Cifar10
-        50,000 training and 10,000 test images with their labels.
+        Images uint8 [50000, 3, 32, 32] and [10000, 3, 32, 32] with labels int64, 0 to 9.
 
     Raises
     ------
     DatasetError
-        If the download, the archive, the disk or a file is at fault. Nothing half-written stays.
+        If the network, the archive, the disk or a file is at fault: missing, not the published
+        one, of the wrong size, with a label above 9. Nothing half-written stays.
     """
     folder = _folder(root)
     if not folder.exists():
@@ -73,7 +77,8 @@ def available(root=None):
 
 def _folder(root):
     project = Path(__file__).resolve().parent.parent / "data"
-    root = Path(root or os.environ.get("TSBP_DATA") or (project if project.exists() else "data"))
+    root = root or os.environ.get("TSBP_DATA") or (project if project.is_dir() else "data")
+    root = Path(root).absolute()
     return root if root.name == FOLDER else root / FOLDER
 
 
@@ -101,23 +106,28 @@ def _fetch(folder):
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".cifar10-") as work:
-            source = archive if archive.exists() else _download(Path(work))
-            _check(source)
+            if archive.is_file():
+                remedy = f"Delete {archive}, or put a fresh copy of {URL} there, and run again."
+            else:
+                archive = _download(Path(work))
+                remedy = "Nothing of it was kept; run again to download it anew."
+            _check(archive, remedy)
             unpacked = Path(work) / FOLDER
             unpacked.mkdir()
-            _unpack(source, unpacked)
+            _unpack(archive, unpacked, remedy)
             try:
                 unpacked.rename(folder)
             except OSError:
                 if not folder.exists():
                     raise
     except OSError as error:
+        fault = error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DatasetError(
-                f"The disk is full: {root} needs 360 MB to unpack CIFAR-10. Make room and run "
-                "again, or name another folder in the environment variable TSBP_DATA."
-            ) from error
-        raise DatasetError(f"Can't write to {root}: {error}.") from error
+            fault = "the disk is full; it takes about 180 MB, and 170 MB more for the archive"
+        raise DatasetError(
+            f"CIFAR-10 can't be unpacked in {root}: {fault}. Make room or mend this and run again, "
+            "or name another folder in the environment variable TSBP_DATA."
+        ) from error
 
 
 def _download(work):
@@ -127,37 +137,44 @@ def _download(work):
     try:
         pooch.HTTPDownloader(progressbar=True)(URL, str(work / ARCHIVE), None)
     except requests.exceptions.RequestException as error:
+        response = error.response
+        fault = type(error).__name__ if response is None else f"HTTP status {response.status_code}"
         raise DatasetError(
-            f"CIFAR-10 could not be downloaded from {URL} ({type(error).__name__}). With a "
-            f"network, run again. Without one, put {ARCHIVE}, or the folder {FOLDER}/ from it, "
-            "into the project's data/ or where the environment variable TSBP_DATA points."
+            f"CIFAR-10 could not be downloaded from {URL} ({fault}). With a network, run again. "
+            f"Without one, put {ARCHIVE}, or the folder {FOLDER}/ from it, into {work.parent}, or "
+            "name the folder that holds it in the environment variable TSBP_DATA."
         ) from error
     return work / ARCHIVE
 
 
-def _check(archive):
+def _check(archive, remedy):
     import pooch
 
     found = pooch.file_hash(str(archive), alg="md5")
     if found != MD5:
         raise DatasetError(
-            f"{archive.name} is not the published archive: its MD5 is {found}, not {MD5}. "
-            f"Delete it if it is yours and download it again from {URL}."
+            f"{archive.name} is not the published archive: its MD5 is {found}, not {MD5}. {remedy}"
         )
 
 
-def _unpack(archive, target):
-    """Copy the six wanted files; no name or path from the archive is used."""
-    wanted = {*TRAIN, TEST}
+def _unpack(archive, target, remedy):
+    """Copy the six wanted files; no path from the archive is written to."""
+    wanted = {PurePosixPath(FOLDER, name): name for name in (*TRAIN, TEST)}
+    expected = RECORDS * RECORD
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                name = Path(member.name).name
-                if member.isreg() and name in wanted and member.size == RECORDS * RECORD:
-                    with tar.extractfile(member) as source, open(target / name, "xb") as file:
-                        shutil.copyfileobj(source, file)
-                    wanted.remove(name)
+            for member in filter(tarfile.TarInfo.isreg, tar):
+                name = wanted.pop(PurePosixPath(member.name), None)
+                if name is None:
+                    continue
+                if member.size != expected:
+                    raise DatasetError(
+                        f"{archive.name} has {name} with {member.size:,} bytes, not {expected:,}. "
+                        f"{remedy}"
+                    )
+                with tar.extractfile(member) as source, open(target / name, "xb") as file:
+                    shutil.copyfileobj(source, file)
     except (tarfile.TarError, EOFError) as error:
-        raise DatasetError(f"{archive.name} can't be unpacked: {error}. Delete it.") from error
+        raise DatasetError(f"{archive.name} can't be unpacked: {error}. {remedy}") from error
     if wanted:
-        raise DatasetError(f"{archive.name} lacks {', '.join(sorted(wanted))}. Delete it.")
+        raise DatasetError(f"{archive.name} lacks {', '.join(sorted(wanted.values()))}. {remedy}")
