@@ -12,7 +12,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab toy cifar10 clean
+.PHONY: help setup book test lab toy cifar10 bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ book: $(READY)  ## Build the book into _build/html
 test: book  ## Lint, build the book, run all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lab: $(READY)  ## Open the chapters in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir book
@@ -51,5 +51,13 @@ toy: $(READY)  ## Learning-rate sweep of the single neuron (seconds)
 cifar10: $(READY)  ## Train both methods on CIFAR-10 (PRESET=quick SEEDS=3; minutes, resumable)
 	$(BIN)/python -m tsbp_core.experiments.cifar10 --preset $(PRESET) --seeds $(SEEDS)
 
+.venv-peers/.ready: requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-peers.txt
+	@touch $@
+
+bench: .venv-peers/.ready  ## Time and memory against other libraries, in an environment of its own (6 GB)
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.experiments.overhead
+
 clean:  ## Remove what was built; keep data, results and checkpoints
-	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers _build .pytest_cache .ruff_cache .hypothesis

@@ -39,11 +39,15 @@ def test_notebook_is_clean(path):
             assert cell.execution_count is None
 
 
+@pytest.mark.xdist_group("kernels")  # kernels that start side by side may pick the same ports
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
 def test_notebook_runs_live_cells_included(path):
     notebook = nbformat.read(path, 4)
     client = NotebookClient(
-        notebook, resources={"metadata": {"path": str(BOOK)}}, skip_cells_with_tag=""
+        notebook,
+        timeout=120,
+        resources={"metadata": {"path": str(BOOK)}},
+        skip_cells_with_tag="",
     )
     start = time.perf_counter()
     client.execute()

@@ -181,6 +181,22 @@ def test_memory_format_is_kept(backend):
     assert_agree(a, reference(x, g, lif))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_strided_input_and_credit(backend):
+    x, g = (t.float().double() for t in batch(6))
+    for layout in (
+        lambda t: t[:1].expand(6, 7),
+        lambda t: t[:, ::2],
+        lambda t: t.T.contiguous().T,
+        lambda t: t.flip(0)[:, 1:],
+    ):
+        expected = reference(layout(x).contiguous(), layout(g).contiguous(), SIGMOID)
+        current = layout(x).detach().requires_grad_()
+        s = torch_lif.lif(current, SIGMOID, backend)
+        s.backward(layout(g))
+        assert_agree((s.detach().numpy(), current.grad.numpy()), expected)
+
+
 @settings(max_examples=50)
 @given(
     T=st.integers(1, 30),

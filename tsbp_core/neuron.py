@@ -85,4 +85,6 @@ def credit(g, eps, u, s, lif):
         dv_ds, dv_du = -u, 1.0 - s
     else:
         dv_ds, dv_du = -lif.threshold, 1.0
-    return (g + lif.reset_gradient * eps * dv_ds) * h + eps * dv_du
+    if lif.reset_gradient:
+        g = g + lif.reset_gradient * eps * dv_ds
+    return g * h + eps * dv_du

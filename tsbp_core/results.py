@@ -9,6 +9,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+import tsbp_core
+
 PROJECT = Path(__file__).resolve().parent.parent
 RESULTS = PROJECT / "data" / "results"
 
@@ -67,7 +69,10 @@ def provenance():
         "commit": _commit(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: metadata.version(name) for name in ("numpy", "torch", "tsbp-core")},
+        "versions": {
+            "tsbp-core": tsbp_core.__version__,
+            **{name: metadata.version(name) for name in ("numpy", "torch")},
+        },
     }
 
 

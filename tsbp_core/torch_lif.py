@@ -145,6 +145,7 @@ class _LIF(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, lif, smooth, compiled, steps):
+        x = x.contiguous()  # an expanded x is not; the kernels rely on it
         s = torch.empty(steps or len(x), x.shape[1], dtype=x.dtype, device=x.device)
         wide = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
         u = torch.empty_like(s, dtype=wide) if ctx.needs_input_grad[0] else None
@@ -258,7 +259,9 @@ def autograd_lif(x, lif):
     for x_t in x.unbind(0):
         u = lif.decay * v + x_t
         s = _Spike.apply(u - lif.threshold, lif.surrogate)
-        s_reset = lif.reset_gradient * s + (1.0 - lif.reset_gradient) * s.detach()
+        s_reset = s if lif.reset_gradient == 1.0 else s.detach()
+        if 0.0 < lif.reset_gradient < 1.0:
+            s_reset = lif.reset_gradient * s + (1.0 - lif.reset_gradient) * s_reset
         if lif.reset == "zero":
             v = u * (1.0 - s_reset)
         elif lif.reset == "subtract":

@@ -1,12 +1,55 @@
-"""What the backward pass costs: bytes kept and time, our function against plain autograd."""
+"""What a spiking layer costs: time, memory and first call, ours against other libraries.
 
-import statistics
+Every figure is taken in a process of its own, with the settings it names. Within a process the
+formulations take turns, round after round, so that whatever else the machine does hits all alike.
+Times are nanoseconds an element (a neuron at one step), with the gradient of the input. Run it with
+``make bench``; the libraries come from ``requirements-peers.txt``.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
 import time
+from dataclasses import replace
+from importlib import metadata
 
+import numpy as np
 import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+from tqdm import tqdm
 
-from tsbp_core import torch_lif
+from tsbp_core import LIF, results, surrogates, torch_lif
+from tsbp_core.experiments import peers
+from tsbp_core.experiments.statistics import bootstrap_interval
 
+NEURON = LIF(decay=0.8, threshold=1.0, reset="zero", surrogate=surrogates.Arctan(1 / math.pi))
+"""The surrogate is the ATan of SpikingJelly and snnTorch: width 1/pi, peak 1."""
+DETACHED = replace(NEURON, reset_gradient=0.0)
+OURS = {
+    "fused": lambda x: torch_lif.lif(x, NEURON, "compiled"),
+    "fused, rho = 0": lambda x: torch_lif.lif(x, DETACHED, "compiled"),
+    "eager": lambda x: torch_lif.lif(x, NEURON, "eager"),
+    "eager, rho = 0": lambda x: torch_lif.lif(x, DETACHED, "eager"),
+    "plain autograd": lambda x: torch_lif.autograd_lif(x, NEURON),
+    "plain autograd, rho = 0": lambda x: torch_lif.autograd_lif(x, DETACHED),
+}
+SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
+"""A dense layer over 100 steps, and the first layer of the paper's CIFARNet with its batch."""
+SWEEP = (4, 8, 16, 64, 256)
+KEEP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:"
+ALLOCATORS = {
+    "kept": {
+        "GLIBC_TUNABLES": KEEP + "glibc.malloc.trim_threshold=8589934592",
+        "THP_MEM_ALLOC_ENABLE": "1",
+    },
+    "default": {},
+}
+"""Environment of the process: freed memory kept and huge pages asked for, or neither."""
 FORMULATIONS = {
     "ours": lambda x, lif: torch_lif.lif(x, lif, "eager"),
     "plain autograd": torch_lif.autograd_lif,
@@ -30,29 +73,285 @@ def saved_bytes(function, steps, lif, neurons=1000):
     return sum(kept.values())
 
 
-def times(functions, x, repeats=5):
-    """Median seconds of forward + backward of each function, in interleaved runs after a first.
+class _Traffic(TorchDispatchMode):
+    """Adds up the bytes that torch operations read and write; views move none."""
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **(kwargs or {}))
+        if not operation.is_view and operation.overloadpacket not in ALLOCATIONS:
+            for tensor in pytree.tree_leaves((args, kwargs, out)):
+                if isinstance(tensor, torch.Tensor):
+                    self.bytes += tensor.numel() * tensor.element_size()
+        return out
+
+
+ALLOCATIONS = (torch.ops.aten.empty, torch.ops.aten.empty_like, torch.ops.aten.detach)
+
+
+def traffic(function, steps=100, neurons=1000):
+    """Bytes an element that a formulation reads and writes, counted operation by operation.
+
+    Forward and backward, for float32. Each operation is taken to read its inputs and write its
+    outputs once, as it does where arrays are larger than the cache.
+    """
+    x = torch.rand(steps, neurons, requires_grad=True)
+    g = torch.ones(steps, neurons)
+    with _Traffic() as counter:
+        function(x).backward(g)
+    return counter.bytes / x.numel()
+
+
+def times(functions, x, rounds=5):
+    """Seconds of forward and of backward of each function, in turns, after a first call each.
 
     Parameters
     ----------
     functions : dict of callables
         Each maps the tensor ``x`` to spikes.
     x : Tensor [T, ...]
-    repeats : int, default 5
+    rounds : int, default 5
 
     Returns
     -------
     dict
-        Median seconds by name.
+        By name, an array [rounds, 2] of seconds: forward, backward.
     """
     taken = {name: [] for name in functions}
     g = torch.ones_like(x)
-    for _ in range(repeats + 1):
+    for _ in range(rounds + 1):
         for name, function in functions.items():
-            current = x.clone().requires_grad_()
+            current = x.detach().requires_grad_()
+            start = _now(x)
+            spikes = function(current)
+            middle = _now(x)
+            spikes.backward(g)
+            taken[name].append((middle - start, _now(x) - middle))
+            del spikes, current
+    return {name: np.array(seconds[1:]) for name, seconds in taken.items()}
+
+
+def _now(x):
+    if x.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def layers(names):
+    """Our formulations, and those of other libraries, by name."""
+    return {name: OURS.get(name) or peers.spiking_layer(name) for name in names}
+
+
+def measure_times(steps, shape, names, rounds, device="cpu"):
+    """Nanoseconds an element: forward and backward of the named layers, and of a copy."""
+    x = torch.rand(steps, *shape, device=device)
+    out = torch.empty_like(x)
+    seconds = times(layers(names), x, rounds)
+    copies = []
+    for _ in range(rounds + 1):
+        start = _now(x)
+        out.copy_(x)
+        copies.append(_now(x) - start)
+    scale = 1e9 / x.numel()
+    ns = {name: (scale * taken).round(4).tolist() for name, taken in seconds.items()}
+    return {"copy": (scale * np.array(copies[1:])).round(4).tolist(), "layers": ns}
+
+
+def measure_term(steps, shape, rounds):
+    """Nanoseconds an element of the fused layer with and without the term, nothing else running."""
+    pair = layers(("fused", "fused, rho = 0"))
+    x = torch.rand(steps, *shape)
+    scale = 1e9 / x.numel()
+    return {
+        name: (scale * taken.sum(axis=1)).round(4).tolist()
+        for name, taken in times(pair, x, rounds).items()
+    }
+
+
+def measure_peak(steps, shape, name):
+    """Bytes an element at the peak of one forward and backward, beyond input and credit."""
+    function = layers([name])[name]
+    times({name: function}, torch.rand(steps, 16), 1)  # whatever is loaded or compiled once
+    x, g = torch.rand(steps, *shape), torch.ones(steps, *shape)
+    x.requires_grad_()
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # forget the highest use of memory so far
+    before = _status("VmRSS")
+    function(x).backward(g)
+    return (_status("VmHWM") - before) / x.numel()
+
+
+def _status(field):
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(field))
+
+
+def measure_first(steps, shape):
+    """Seconds of the first forward and backward of the fused layer in a process."""
+    x = torch.rand(steps, *shape, requires_grad=True)
+    start = time.perf_counter()
+    OURS["fused"](x).sum().backward()
+    return time.perf_counter() - start
+
+
+def measure_training(names, rounds, batch=128):
+    """Seconds of a whole training step of the CIFAR-10 network, by the neuron put into it."""
+    from tsbp_core.experiments import cifar10
+
+    p = cifar10.PRESETS["quick"]
+    images, labels = torch.rand(batch, 3, 32, 32), torch.randint(10, (batch,))
+    images = images.contiguous(memory_format=torch.channels_last)
+    taken = {}
+    steps = {}
+    for name, layer in layers(names).items():
+        torch.manual_seed(0)
+        net = cifar10.SpikingNet(p.widths, p.steps, NEURON).to(memory_format=torch.channels_last)
+        net.lif.forward = layer
+        optimizer = torch.optim.AdamW(net.parameters(), p.lr)
+        steps[name] = net, optimizer
+    for _ in range(rounds + 1):
+        for name, (net, optimizer) in steps.items():
             start = time.perf_counter()
-            function(current).backward(g)
-            if x.is_cuda:
-                torch.cuda.synchronize()
-            taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(seconds[1:]) for name, seconds in taken.items()}
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(images)[0], labels).backward()
+            optimizer.step()
+            taken.setdefault(name, []).append(round(time.perf_counter() - start, 5))
+    return {name: seconds[1:] for name, seconds in taken.items()}
+
+
+MEASURES = {
+    "times": measure_times,
+    "term": measure_term,
+    "peak": measure_peak,
+    "first": measure_first,
+    "training": measure_training,
+}
+
+
+def in_a_process(measure, threads, allocator, cache=None, **arguments):
+    """Run one of ``MEASURES`` in a fresh process and return what it returns."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ALLOCATORS["kept"]}
+    environment = {**inherited, **ALLOCATORS[allocator], "OMP_NUM_THREADS": str(threads)}
+    if cache:
+        environment["TORCHINDUCTOR_CACHE_DIR"] = cache
+    job = json.dumps({"measure": measure, "threads": threads, **arguments})
+    done = subprocess.run(
+        [sys.executable, "-m", "tsbp_core.experiments.overhead", "--job", job],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{job} failed: {done.stderr.strip()[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def bench(libraries=peers.LIBRARIES, rounds=9, quiet=False):
+    """Take all measurements; see the source for the list.
+
+    Returns
+    -------
+    dict
+        ``times``, ``sweep``, ``term``, ``peak``, ``first`` and ``training``: lists of records, each
+        with its settings and what the measure of that name returned.
+    """
+    names = [*OURS, *libraries]
+    plan = [
+        ("times", "times", {"steps": T, "shape": shape, "names": names}, threads, allocator)
+        for T, shape in SIZES.values()
+        for threads, allocator in ((1, "kept"), (2, "kept"), (1, "default"))
+    ]
+    plan += [
+        ("sweep", "times", {"steps": T, "shape": (64, 512), "names": names}, n, "kept")
+        for T in SWEEP
+        for n in (1, 2)
+    ]
+    plan += [
+        ("long", "times", {"steps": T, "shape": (64, 4096), "names": ["fused"]}, 1, "kept")
+        for T in SWEEP
+    ]
+    plan += [
+        ("term", "term", {"steps": T, "shape": shape}, 1, "kept") for T, shape in SIZES.values()
+    ]
+    plan += [("training", "training", {"names": names}, n, "kept") for n in (1, 2)]
+    plan += [
+        ("peak", "peak", {"steps": T, "shape": shape, "name": name}, 1, "default")
+        for T, shape in SIZES.values()
+        for name in names
+    ]
+    found = {}
+    for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
+        extra = {"rounds": {"term": 10 * rounds, "peak": None}.get(measure, rounds)}
+        extra = {k: v for k, v in extra.items() if v}
+        value = in_a_process(measure, threads, allocator, **settings, **extra)
+        record = {**settings, "threads": threads, "allocator": allocator, "value": value}
+        found.setdefault(kind, []).append(record)
+    with tempfile.TemporaryDirectory() as cache:
+        T, shape = SIZES["dense"]
+        for state in ("cold", "warm"):
+            value = in_a_process("first", 2, "kept", cache, steps=T, shape=shape)
+            found.setdefault("first", []).append({"cache": state, "value": value})
+    return found
+
+
+def pick(records, **settings):
+    """The one record with these settings."""
+    (record,) = (r for r in records if all(r[k] == v for k, v in settings.items()))
+    return record
+
+
+def medians(record):
+    """Median ns an element, forward and backward together, by layer."""
+    layers = record["value"]["layers"]
+    return {name: float(np.median(np.sum(pairs, axis=1))) for name, pairs in layers.items()}
+
+
+def floor(record):
+    """ns an element that memory alone allows: 24 bytes, three times what a copy moves."""
+    return 3.0 * float(np.median(record["value"]["copy"]))
+
+
+def ratio(samples, others):
+    """Median of the paired ratios of two series of times, and its 95 % bootstrap interval."""
+    ratios = np.asarray(samples, float) / np.asarray(others, float)
+    low, high = bootstrap_interval(ratios, statistic=np.median)
+    return float(np.median(ratios)), float(low), float(high)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tsbp_core.experiments.overhead", description=__doc__
+    )
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each measurement (9)")
+    parser.add_argument("--ours", action="store_true", help="leave the other libraries out")
+    parser.add_argument("--name", default="overhead", help="results file (overhead)")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.job:
+        job = json.loads(args.job)
+        torch.set_num_threads(job.pop("threads"))
+        print(json.dumps(MEASURES[job.pop("measure")](**job)))
+        return
+    libraries = () if args.ours else peers.LIBRARIES
+    start = time.perf_counter()
+    found = bench(libraries, args.rounds)
+    path = results.save(
+        args.name,
+        command="make bench",
+        settings={
+            "neuron": repr(NEURON),
+            "rounds": args.rounds,
+            "libraries": {name: metadata.version(name) for name in libraries},
+            "allocators": ALLOCATORS,
+        },
+        results=found,
+        wall_time_s=time.perf_counter() - start,
+    )
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,11 +4,14 @@ import numpy as np
 from scipy import stats
 
 
-def bootstrap_interval(values, resamples=10_000, seed=0):
-    """95 % percentile interval of the mean of ``values`` [S, ...] over seeds, the first axis."""
+def bootstrap_interval(values, resamples=10_000, seed=0, statistic=np.mean):
+    """95 % percentile interval of the mean of ``values`` [S, ...] over seeds, the first axis.
+
+    ``statistic`` takes the mean's place: it is called with an axis, like ``np.median``.
+    """
     values = np.asarray(values, float)
     picks = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    return np.percentile(values[picks].mean(axis=1), [2.5, 97.5], axis=0)
+    return np.percentile(statistic(values[picks], axis=1), [2.5, 97.5], axis=0)
 
 
 def t_interval(values):

@@ -1,0 +1,81 @@
+"""Other libraries' LIF layers as functions from current [T, ...] to spikes, for the benchmark.
+
+Each is set as near to decay 0.8, threshold 1, hard reset as it goes, with gradient through the
+reset where the library offers it, and with its own fastest documented way of running T steps. They
+are not all the same neuron (chapter on notation), so these functions serve to compare speed alone.
+Needs the packages of ``requirements-peers.txt``.
+"""
+
+import torch
+
+LIBRARIES = ("SpikingJelly", "snnTorch", "Norse", "sinabs")
+
+
+def spiking_layer(library):
+    """Return ``f(x [T, ...]) -> spikes [T, ...]`` for the name of a library."""
+    return globals()[f"_{library.lower()}"]()
+
+
+def _spikingjelly():
+    from spikingjelly.activation_based import functional, neuron, surrogate
+
+    node = neuron.LIFNode(
+        tau=5.0, decay_input=False, v_reset=0.0, surrogate_function=surrogate.ATan(), step_mode="m"
+    )
+
+    def run(x):
+        functional.reset_net(node)
+        return node(x)
+
+    return run
+
+
+def _snntorch():
+    import snntorch
+    from snntorch import surrogate
+
+    node = snntorch.Leaky(beta=0.8, spike_grad=surrogate.atan(), reset_mechanism="zero")
+
+    def run(x):
+        membrane = node.reset_mem()
+        spikes = []
+        for x_t in x.unbind(0):
+            s, membrane = node(x_t, membrane)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    return run
+
+
+def _norse():
+    from norse.torch.functional import lif_box
+
+    p = lif_box.LIFBoxParameters(tau_mem_inv=torch.as_tensor(200.0))
+
+    def run(x):
+        state = lif_box.LIFBoxFeedForwardState(v=torch.zeros_like(x[0]))
+        spikes = []
+        for x_t in x.unbind(0):
+            s, state = lif_box.lif_box_feed_forward_step(x_t, state, p)
+            spikes.append(s)
+        return torch.stack(spikes)
+
+    return run
+
+
+def _sinabs():
+    from sinabs import activation, layers
+
+    node = layers.LIF(
+        tau_mem=4.48,
+        norm_input=False,
+        spike_fn=activation.SingleSpike,
+        reset_fn=activation.MembraneReset(),
+    )
+
+    def run(x):
+        node.reset_states()
+        batched = x.transpose(0, 1)
+        return node(batched).transpose(0, 1)
+
+    return run
