@@ -105,8 +105,12 @@ def traffic(function, steps=100, neurons=1000):
     return counter.bytes / x.numel()
 
 
+WARM = 3
+"""Rounds before those that count: they compile, and the heap grows to what all layers need."""
+
+
 def times(functions, x, rounds=5):
-    """Seconds of forward and of backward of each function, in turns, after a first call each.
+    """Seconds of forward and of backward of each function, in turns, after ``WARM`` rounds.
 
     Parameters
     ----------
@@ -122,7 +126,7 @@ def times(functions, x, rounds=5):
     """
     taken = {name: [] for name in functions}
     g = torch.ones_like(x)
-    for _ in range(rounds + 1):
+    for _ in range(WARM + rounds):
         for name, function in functions.items():
             current = x.detach().requires_grad_()
             start = _now(x)
@@ -131,7 +135,7 @@ def times(functions, x, rounds=5):
             spikes.backward(g)
             taken[name].append((middle - start, _now(x) - middle))
             del spikes, current
-    return {name: np.array(seconds[1:]) for name, seconds in taken.items()}
+    return {name: np.array(seconds[WARM:]) for name, seconds in taken.items()}
 
 
 def _now(x):
@@ -212,14 +216,14 @@ def measure_training(names, rounds, batch=128):
         net.lif.forward = layer
         optimizer = torch.optim.AdamW(net.parameters(), p.lr)
         steps[name] = net, optimizer
-    for _ in range(rounds + 1):
+    for _ in range(WARM + rounds):
         for name, (net, optimizer) in steps.items():
             start = time.perf_counter()
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(net(images)[0], labels).backward()
             optimizer.step()
             taken.setdefault(name, []).append(round(time.perf_counter() - start, 5))
-    return {name: seconds[1:] for name, seconds in taken.items()}
+    return {name: seconds[WARM:] for name, seconds in taken.items()}
 
 
 MEASURES = {
@@ -249,7 +253,7 @@ def in_a_process(measure, threads, allocator, cache=None, **arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def bench(libraries=peers.LIBRARIES, rounds=9, quiet=False):
+def bench(libraries=peers.LIBRARIES, rounds=11, quiet=False):
     """Take all measurements; see the source for the list.
 
     Returns
@@ -284,7 +288,7 @@ def bench(libraries=peers.LIBRARIES, rounds=9, quiet=False):
     ]
     found = {}
     for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
-        extra = {"rounds": {"term": 10 * rounds, "peak": None}.get(measure, rounds)}
+        extra = {"rounds": {"term": 5 * rounds, "peak": None}.get(measure, rounds)}
         extra = {k: v for k, v in extra.items() if v}
         value = in_a_process(measure, threads, allocator, **settings, **extra)
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
@@ -325,7 +329,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tsbp_core.experiments.overhead", description=__doc__
     )
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of each measurement (9)")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of each measurement (11)")
     parser.add_argument("--ours", action="store_true", help="leave the other libraries out")
     parser.add_argument("--name", default="overhead", help="results file (overhead)")
     parser.add_argument("--job", help=argparse.SUPPRESS)
