@@ -194,7 +194,7 @@ def _runner(steps, lif, smooth, compiled):
         groups = [a if isinstance(a, tuple) else (a,) for a in arguments]
         tensors = [tensor for group in groups for tensor in group]
         kinds = tuple((len(group), group[0].dtype if group else None) for group in groups)
-        key = len(arguments[0]), kinds, tensors[0].device.type, threads
+        key = len(arguments[0]), kinds, tensors[0].device, threads
         kernels = _kernels(steps, lif, smooth)
         if key not in kernels:
             kernels[key] = _compile(fixed, arguments)
