@@ -32,7 +32,8 @@ def test_times_takes_turns_and_leaves_out_the_first_rounds():
         return function
 
     taken = overhead.times({"a": note("a"), "b": note("b")}, torch.rand(3, 4), rounds=2)
-    assert calls == ["a", "b"] * (overhead.WARM + 2)
+    assert calls == ["a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
+    assert len(calls) == 2 * (overhead.WARM + 2)
     assert taken["a"].shape == taken["b"].shape == (2, 2)
     assert (taken["a"] > 0).all()
 
@@ -40,7 +41,7 @@ def test_times_takes_turns_and_leaves_out_the_first_rounds():
 def test_saved_bytes_counts_what_backward_needs():
     lif = overhead.NEURON
     assert overhead.saved_bytes(overhead.FORMULATIONS["ours"], 5, lif) == 4 * 5 * 1000
-    assert overhead.saved_bytes(overhead.FORMULATIONS["plain autograd"], 5, lif) > 4 * 4 * 5 * 1000
+    assert overhead.saved_bytes(overhead.FORMULATIONS["plain autograd"], 5, lif) > 2 * 4 * 5 * 1000
 
 
 def test_peak_memory_grows_with_what_is_kept():
@@ -52,7 +53,7 @@ def test_peak_memory_grows_with_what_is_kept():
 
 
 def test_a_failing_process_says_why():
-    with pytest.raises(RuntimeError, match=r"'name': 'nothing'|KeyError: 'nothing'"):
+    with pytest.raises(RuntimeError, match="library must be one of .* got 'nothing'"):
         overhead.in_a_process("peak", 1, "default", steps=2, shape=(2,), name="nothing")
 
 

@@ -1,9 +1,9 @@
 """What a spiking layer costs: time, memory and first call, ours against other libraries.
 
 Every figure is taken in a process of its own, with the settings it names. Within a process the
-formulations take turns, round after round, so that whatever else the machine does hits all alike.
-Times are nanoseconds an element (a neuron at one step), with the gradient of the input. Run it with
-``make bench``; the libraries come from ``requirements-peers.txt``.
+formulations take turns, every other round in reverse order, so that whatever else the machine does
+hits all alike. Times are nanoseconds an element (a neuron at one step), with the gradient of the
+input. Run it with ``make bench``; the libraries come from ``requirements-peers.txt``.
 """
 
 import argparse
@@ -126,8 +126,8 @@ def times(functions, x, rounds=5):
     """
     taken = {name: [] for name in functions}
     g = torch.ones_like(x)
-    for _ in range(WARM + rounds):
-        for name, function in functions.items():
+    for i in range(WARM + rounds):
+        for name, function in _in_turn(functions, i):
             current = x.detach().requires_grad_()
             start = _now(x)
             spikes = function(current)
@@ -136,6 +136,11 @@ def times(functions, x, rounds=5):
             taken[name].append((middle - start, _now(x) - middle))
             del spikes, current
     return {name: np.array(seconds[WARM:]) for name, seconds in taken.items()}
+
+
+def _in_turn(items, i):
+    """Items by name, every other round backward, so that no one always follows the same other."""
+    return list(items.items())[:: 1 if i % 2 == 0 else -1]
 
 
 def _now(x):
@@ -216,8 +221,8 @@ def measure_training(names, rounds, batch=128):
         net.lif.forward = layer
         optimizer = torch.optim.AdamW(net.parameters(), p.lr)
         steps[name] = net, optimizer
-    for _ in range(WARM + rounds):
-        for name, (net, optimizer) in steps.items():
+    for i in range(WARM + rounds):
+        for name, (net, optimizer) in _in_turn(steps, i):
             start = time.perf_counter()
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(net(images)[0], labels).backward()

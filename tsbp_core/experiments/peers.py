@@ -13,6 +13,8 @@ LIBRARIES = ("SpikingJelly", "snnTorch", "Norse", "sinabs")
 
 def spiking_layer(library):
     """Return ``f(x [T, ...]) -> spikes [T, ...]`` for the name of a library."""
+    if library not in LIBRARIES:
+        raise ValueError(f"library must be one of {LIBRARIES}, got {library!r}")
     return globals()[f"_{library.lower()}"]()
 
 
