@@ -32,7 +32,7 @@ def test_times_takes_turns_and_leaves_out_the_first_rounds():
         return function
 
     taken = overhead.times({"a": note("a"), "b": note("b")}, torch.rand(3, 4), rounds=2)
-    assert calls == ["a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
+    assert calls == ["a", "b", "b", "a", "a", "b", "b", "a"]
     assert len(calls) == 2 * (overhead.WARM + 2)
     assert taken["a"].shape == taken["b"].shape == (2, 2)
     assert (taken["a"] > 0).all()
@@ -66,6 +66,26 @@ def test_training_step_uses_the_layer_that_it_names():
 def test_ratio_is_paired():
     base = np.array([1.0, 10.0, 100.0])
     assert overhead.ratio(1.02 * base, base) == pytest.approx((1.02, 1.02, 1.02))
+
+
+def test_prices_take_each_size_from_its_own_record():
+    def record(steps, price):
+        layers = {name: [[1.0, 1.0]] * 3 for name in ("eager, rho = 0", "plain autograd, rho = 0")}
+        layers |= {name: [[price, price]] * 3 for name in ("eager", "plain autograd")}
+        return {"steps": steps, "threads": 1, "allocator": "kept", "value": {"layers": layers}}
+
+    fused = {"fused": [1.01, 2.02], "fused, rho = 0": [1.0, 2.0]}
+    found = {
+        "times": [record(100, 1.2), record(5, 1.5)],
+        "term": [{"steps": steps, "value": fused} for steps in (100, 5)],
+        "training": [{"threads": 2, "value": {name: [1.0, 2.0] for name in overhead.OURS}}],
+    }
+    medians = {what: price[0] for what, price in overhead.prices(found).items()}
+    assert medians == pytest.approx(
+        {"fused, dense": 1, "eager, dense": 20, "plain autograd, dense": 20}
+        | {"fused, CIFARNet": 1, "eager, CIFARNet": 50, "plain autograd, CIFARNet": 50}
+        | {f"{name}, training step": 0 for name in ("fused", "eager", "plain autograd")}
+    )
 
 
 def test_bootstrap_of_the_median():

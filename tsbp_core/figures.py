@@ -317,7 +317,7 @@ def step_traffic():
     return figure
 
 
-def bars(values, *, xlabel, styles=None, log=False, line=None):
+def bars(values, *, xlabel, styles=None, line=None):
     """Horizontal bars with their values beside them; ``values`` by label, ``styles`` rho by label.
 
     ``line`` = (position, label) marks a bound.
@@ -330,7 +330,7 @@ def bars(values, *, xlabel, styles=None, log=False, line=None):
                 linestyle="--" if rho == 0.0 else "-", linewidth=1.5)  # fmt: skip
         ax.text(value, y, f" {value:.3g}", va="center")
     ax.set_yticks(range(len(values)), list(reversed(values)))
-    ax.set(xlabel=xlabel, xscale="log" if log else "linear")
+    ax.set_xlabel(xlabel)
     ax.margins(x=0.12)
     if line:
         position, name = line

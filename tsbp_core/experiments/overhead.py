@@ -105,7 +105,7 @@ def traffic(function, steps=100, neurons=1000):
     return counter.bytes / x.numel()
 
 
-WARM = 3
+WARM = 2
 """Rounds before those that count: they compile, and the heap grows to what all layers need."""
 
 
@@ -258,7 +258,7 @@ def in_a_process(measure, threads, allocator, cache=None, **arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def bench(libraries=peers.LIBRARIES, rounds=11, quiet=False):
+def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     """Take all measurements; see the source for the list.
 
     Returns
@@ -293,7 +293,7 @@ def bench(libraries=peers.LIBRARIES, rounds=11, quiet=False):
     ]
     found = {}
     for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
-        extra = {"rounds": {"term": 5 * rounds, "peak": None}.get(measure, rounds)}
+        extra = {"rounds": {"term": 10 * rounds, "peak": None}.get(measure, rounds)}
         extra = {k: v for k, v in extra.items() if v}
         value = in_a_process(measure, threads, allocator, **settings, **extra)
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
@@ -330,11 +330,34 @@ def ratio(samples, others):
     return float(np.median(ratios)), float(low), float(high)
 
 
+def prices(found):
+    """What the term adds to each layer and to a training step, from ``bench``'s results.
+
+    Returns
+    -------
+    dict
+        By what is timed, the median of the paired differences in percent, and its 95 % interval.
+    """
+    pairs = {}
+    for size, (steps, _) in SIZES.items():
+        record = pick(found["times"], steps=steps, threads=1, allocator="kept")
+        pairs[f"fused, {size}"] = pick(found["term"], steps=steps)["value"].values()
+        for name in ("eager", "plain autograd"):
+            layers = record["value"]["layers"]
+            pairs[f"{name}, {size}"] = [
+                np.sum(layers[key], axis=1) for key in (name, name + ", rho = 0")
+            ]
+    training = pick(found["training"], threads=2)["value"]
+    for name in ("fused", "eager", "plain autograd"):
+        pairs[f"{name}, training step"] = training[name], training[name + ", rho = 0"]
+    return {what: tuple(100 * (r - 1) for r in ratio(*pair)) for what, pair in pairs.items()}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tsbp_core.experiments.overhead", description=__doc__
     )
-    parser.add_argument("--rounds", type=int, default=11, help="rounds of each measurement (11)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of each measurement (7)")
     parser.add_argument("--ours", action="store_true", help="leave the other libraries out")
     parser.add_argument("--name", default="overhead", help="results file (overhead)")
     parser.add_argument("--job", help=argparse.SUPPRESS)
