@@ -41,6 +41,7 @@ OURS = {
 SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
 """A dense layer over 100 steps, and the first layer of the paper's CIFARNet with its batch."""
 SWEEP = (4, 8, 16, 64, 256)
+BLOCKS = (1, 2, 4, 8, 16)
 KEEP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:"
 ALLOCATORS = {
     "kept": {
@@ -180,6 +181,21 @@ def measure_term(steps, shape, rounds):
     }
 
 
+def measure_blocks(steps, shape, blocks, rounds):
+    """Nanoseconds an element of the fused layer, by the number of steps that a kernel fuses."""
+
+    def layer(block):
+        def run(x):
+            torch_lif.BLOCK = block
+            return OURS["fused"](x)
+
+        return run
+
+    x = torch.rand(steps, *shape)
+    taken = times({str(block): layer(block) for block in blocks}, x, rounds)
+    return {b: (1e9 / x.numel() * ns.sum(axis=1)).round(4).tolist() for b, ns in taken.items()}
+
+
 def measure_peak(steps, shape, name):
     """Bytes an element at the peak of one forward and backward, beyond input and credit."""
     function = layers([name])[name]
@@ -234,6 +250,7 @@ def measure_training(names, rounds, batch=128):
 MEASURES = {
     "times": measure_times,
     "term": measure_term,
+    "blocks": measure_blocks,
     "peak": measure_peak,
     "first": measure_first,
     "training": measure_training,
@@ -264,8 +281,8 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     Returns
     -------
     dict
-        ``times``, ``sweep``, ``term``, ``peak``, ``first`` and ``training``: lists of records, each
-        with its settings and what the measure of that name returned.
+        ``times``, ``sweep``, ``long``, ``term``, ``blocks``, ``training``, ``peak``, ``first``:
+        lists of records, each with its settings and what the measure returned.
     """
     names = [*OURS, *libraries]
     plan = [
@@ -285,6 +302,8 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     plan += [
         ("term", "term", {"steps": T, "shape": shape}, 1, "kept") for T, shape in SIZES.values()
     ]
+    T, shape = SIZES["dense"]
+    plan += [("blocks", "blocks", {"steps": T, "shape": shape, "blocks": BLOCKS}, 1, "kept")]
     plan += [("training", "training", {"names": names}, n, "kept") for n in (1, 2)]
     plan += [
         ("peak", "peak", {"steps": T, "shape": shape, "name": name}, 1, "default")
@@ -299,7 +318,6 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
         found.setdefault(kind, []).append(record)
     with tempfile.TemporaryDirectory() as cache:
-        T, shape = SIZES["dense"]
         for state in ("cold", "warm"):
             value = in_a_process("first", 2, "kept", cache, steps=T, shape=shape)
             found.setdefault("first", []).append({"cache": state, "value": value})
