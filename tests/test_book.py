@@ -45,7 +45,7 @@ def test_notebook_runs_live_cells_included(path):
     notebook = nbformat.read(path, 4)
     client = NotebookClient(
         notebook,
-        timeout=30,  # a reply that its poll missed is found when the wait ends
+        timeout=45,  # a reply that its poll missed is found when the wait ends
         resources={"metadata": {"path": str(BOOK)}},
         skip_cells_with_tag="",
     )
