@@ -63,6 +63,12 @@ def test_training_step_uses_the_layer_that_it_names():
     assert all(len(seconds) == 1 for seconds in taken.values())
 
 
+def test_make_sets_the_allocator_that_was_measured():
+    makefile = (results.PROJECT / "Makefile").read_text()
+    for name, value in overhead.ALLOCATORS["kept"].items():
+        assert f"export {name} ?= {value}\n" in makefile
+
+
 def test_ratio_is_paired():
     base = np.array([1.0, 10.0, 100.0])
     assert overhead.ratio(1.02 * base, base) == pytest.approx((1.02, 1.02, 1.02))

@@ -65,7 +65,7 @@ def test_eager_and_plain_autograd_agree_with_numpy(surrogate, device, measured):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=name)
 def test_compiled_agrees_with_numpy(surrogate, device, measured):
-    x, g = batch(2, device)  # two steps hold all that a step can do; longer runs are below
+    x, g = batch(3, device)
     for lif in neurons(surrogate):
         compiled = spikes_and_gradient(lambda x, p=lif: torch_lif.lif(x, p, "compiled"), x, g)
         difference = assert_agree(compiled, reference(x, g, lif))
@@ -74,7 +74,7 @@ def test_compiled_agrees_with_numpy(surrogate, device, measured):
 
 @needs_compiler
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("T", [1, 2, 5, 7, 8, 23])
+@pytest.mark.parametrize("T", [1, 2, 5, 7, 8, 10, 23])
 def test_compiled_blocks_join(T, device):
     x, g = batch(T, device)
     compiled = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled"), x, g)
@@ -272,7 +272,7 @@ def test_auto_without_a_compiler_warns_once_and_runs_eagerly(no_compiler):
 
 def test_auto_with_a_broken_compiler_says_what_failed(no_compiler, monkeypatch):
     monkeypatch.setattr(torch_lif.shutil, "which", lambda name: name)
-    monkeypatch.setattr(torch, "compile", broken)
+    monkeypatch.setattr(torch_lif, "_compile", broken)
     x = torch.randn(8, torch_lif.SMALL // 8)
     with pytest.warns(UserWarning, match="failed with: the linker crashed. Spiking layers run eag"):
         s = torch_lif.lif(x, LIF())

@@ -38,7 +38,7 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         The neuron and its gradient (``reset_gradient`` is rho).
     backend : {"auto", "eager", "compiled"}, default "auto"
         "eager" takes one torch operation after the other. "compiled" fuses blocks of steps with
-        ``torch.compile`` and needs a C++ compiler (Triton on a GPU); the first call takes seconds,
+        torch's compiler and needs a C++ compiler (Triton on a GPU); the first call takes seconds,
         later ones with other shapes none. "auto" is "compiled" for large inputs where that works,
         with one warning where it does not, else "eager".
     smooth : bool, default False
@@ -231,11 +231,12 @@ NO_COMPILER = "torch.compile needs a working C++ compiler, such as g++ or clang+
 
 @functools.cache
 def _compiles(device_type):
-    """Whether torch.compile works for this device; warns, once, where it does not."""
+    """Whether compiling works for this device; warns, once, where it does not."""
     try:
         if device_type == "cpu" and not (shutil.which("c++") or shutil.which("g++")):
             raise RuntimeError("no C++ compiler found")
-        torch.compile(torch.neg, fullgraph=True)(torch.zeros(3, device=device_type))
+        zero = torch.zeros(1, 3, device=device_type)
+        _compile(lambda x: (-x,), (zero,))(zero)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         warnings.warn(
