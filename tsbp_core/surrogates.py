@@ -88,8 +88,9 @@ class Sigmoid(Surrogate):
         return 4.0 * self.width
 
     def _h(self, z):
-        e = namespace(z).exp(-abs(z) / self.width)
-        return 4.0 * e / (1.0 + e) ** 2
+        xp = namespace(z)
+        e = xp.exp(-abs(z) / self.width)
+        return xp.clip(4.0 * e / (1.0 + e) ** 2, 0.0, 1.0)  # near 0, rounding may lift it above 1
 
     def _sigma(self, z):
         return 2.0 * self.width * (1.0 + namespace(z).tanh(z / (2.0 * self.width)))
