@@ -26,13 +26,13 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# The cache of executed chapters knows the notebooks only: drop it when anything they read changed
-# (of CIFAR-10, whether it is there).
+# Sphinx and the cache of executed chapters know the notebooks only: drop what they remember when
+# anything that chapters read changed (of CIFAR-10, whether it is there).
 book: $(READY)  ## Build the book into _build/html
 	@mkdir -p _build
 	@find tsbp_core data/results requirements.txt -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cat | cksum > _build/inputs
 	@ls data "$$TSBP_DATA" 2>/dev/null | grep -s batches-bin >> _build/inputs || true
-	@cmp -s _build/inputs _build/inputs.built || rm -rf _build/.jupyter_cache
+	@cmp -s _build/inputs _build/inputs.built || rm -rf _build/.jupyter_cache _build/.doctrees
 	$(BIN)/jupyter-book build book -W -n --keep-going
 	@cp _build/inputs _build/inputs.built
 	@echo "The book is built. Open $(CURDIR)/$(PAGES)/index.html"

@@ -1,7 +1,9 @@
 """Every chapter runs; every built page works in a browser, from the disk and over http."""
 
 import functools
+import html
 import http.server
+import inspect
 import re
 import threading
 import time
@@ -10,6 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tsbp_core import surrogates
 
 BOOK = Path(__file__).parent.parent / "book"
 BUILT = BOOK.parent / "_build" / "html"
@@ -125,6 +129,12 @@ def test_chapter_fits_a_narrow_screen(name, page):
     page.evaluate("MathJax.startup.promise.then(() => null)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert page.locator(".tsbp-explorer").count() == 1
+
+
+def test_pages_show_the_present_source():
+    """A change of the package alone must reach the pages that print it."""
+    page = html.unescape(re.sub(r"<[^>]+>", "", built("02-surrogates").read_text()))
+    assert inspect.getsource(surrogates.Sigmoid) in page
 
 
 def test_search_index_is_there():
