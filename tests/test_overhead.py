@@ -40,7 +40,7 @@ def test_times_takes_turns_and_leaves_out_the_first_rounds():
 
 def test_saved_bytes_counts_what_backward_needs():
     lif = overhead.NEURON
-    assert overhead.saved_bytes(overhead.FORMULATIONS["ours"], 5, lif) == 4 * 5 * 1000
+    assert overhead.saved_bytes(overhead.FORMULATIONS["ours"], 5, lif) == 4 * (5 + 1) * 1000
     assert overhead.saved_bytes(overhead.FORMULATIONS["plain autograd"], 5, lif) > 2 * 4 * 5 * 1000
 
 
@@ -49,7 +49,7 @@ def test_peak_memory_grows_with_what_is_kept():
         name: overhead.in_a_process("peak", 1, "default", steps=20, shape=(64, 2000), name=name)
         for name in ("eager", "plain autograd")
     }
-    assert 12 <= peak["eager"] < peak["plain autograd"]
+    assert 8 <= peak["eager"] < peak["plain autograd"]
 
 
 def test_a_failing_process_says_why():
@@ -85,12 +85,13 @@ def test_prices_take_each_size_from_its_own_record():
         "times": [record(100, 1.2), record(5, 1.5)],
         "term": [{"steps": steps, "value": fused} for steps in (100, 5)],
         "training": [{"threads": 2, "value": {name: [1.0, 2.0] for name in overhead.OURS}}],
+        "training_term": [{"value": {"fused": [1.03, 2.06], "fused, rho = 0": [1.0, 2.0]}}],
     }
     medians = {what: price[0] for what, price in overhead.prices(found).items()}
     assert medians == pytest.approx(
         {"fused, dense": 1, "eager, dense": 20, "plain autograd, dense": 20}
         | {"fused, CIFARNet": 1, "eager, CIFARNet": 50, "plain autograd, CIFARNet": 50}
-        | {f"{name}, training step": 0 for name in ("fused", "eager", "plain autograd")}
+        | {"fused, training step": 3, "eager, training step": 0, "plain autograd, training step": 0}
     )
 
 

@@ -129,8 +129,9 @@ def test_narrow_floats(dtype, backend, device):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_saves_the_membrane_alone_and_nothing_in_inference(backend):
+def test_saves_the_input_and_a_membrane_a_block_and_nothing_in_inference(backend):
     kept = []
+    blocks = len(torch_lif._blocks(8, backend == "compiled"))
 
     def pack(tensor):
         kept.append(tensor)
@@ -139,7 +140,8 @@ def test_saves_the_membrane_alone_and_nothing_in_inference(backend):
     x = torch.rand(8, 3, 5, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         s = torch_lif.lif(x, SIGMOID, backend)
-        assert [t.numel() for t in kept] == [x.numel()]
+        assert [t.numel() for t in kept] == [x.numel()] + blocks * [x[0].numel()]
+        assert kept[0].data_ptr() == x.data_ptr()
         kept.clear()
         with torch.no_grad():
             quiet = torch_lif.lif(x, SIGMOID, backend)

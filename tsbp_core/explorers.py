@@ -284,7 +284,7 @@ memory = Explorer(
     [
         Panel(
             "Kept for backward, 1,000 neurons", "time steps T", "kB",
-            (Series("ours: u alone", "complete", "dots"),
+            (Series("ours", "complete", "dots"),
              Series("plain autograd", "dropped", "dots")),
             (1, 100), (1, 10_000), xlog=True, ylog=True,
         )

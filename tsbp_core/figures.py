@@ -294,8 +294,8 @@ def kept_bytes(steps, ours, autograd):
 def step_traffic():
     """What one fused step moves between memory and the processor, forward and backward."""
     figure, panels = axes(1, 2, height=2.5, sharey=True)
-    moves = (("forward", ("x[t]",), ("s[t]", "u[t]"), "v"),
-             ("backward", ("g[t]", "u[t]"), ("δ[t]",), "ε"))  # fmt: skip
+    moves = (("forward", ("x[t]",), ("s[t]",), "v"),
+             ("backward", ("g[t]", "x[t]"), ("δ[t]",), "v and ε"))  # fmt: skip
     for ax, (title, read, written, carry) in zip(panels, moves, strict=True):
         ax.set_title(title)
         for x, name in ((0.0, "memory"), (3.0, "registers")):
@@ -311,8 +311,9 @@ def step_traffic():
             FancyArrowPatch((3.15, 1.7), (3.15, 0.5), arrowstyle="-|>", mutation_scale=14,
                             connectionstyle="arc3,rad=-0.9", color=RESET, linewidth=2)
         )  # fmt: skip
-        ax.text(3.85, 1.1, f"{carry} stays", color=RESET, va="center")
-        ax.set(xlim=(-0.7, 4.9), ylim=(-1.0, 2.7))
+        stays = "stays" if len(carry) == 1 else "stay"
+        ax.text(3.85, 1.1, f"{carry} {stays}", color=RESET, va="center")
+        ax.set(xlim=(-0.7, 5.3), ylim=(-1.0, 2.7))
         ax.axis("off")
     return figure
 

@@ -76,7 +76,8 @@ def credit(g, eps, u, s, lif):
     """One step of the backward pass: delta[t] = dL/du[t].
 
     ``g`` is dL/ds[t] from above and ``eps`` is dL/dv[t] = lambda delta[t+1] from the next step.
-    The missing term is ``lif.reset_gradient * eps * dv_ds * h``.
+    The missing term is ``eps * lif.reset_gradient * dv_ds * h``. All that multiplies ``eps`` is
+    gathered first: then only one product and one sum wait for the step after this one.
     """
     h = lif.surrogate.derivative(u - lif.threshold)
     if lif.reset == "none":
@@ -86,5 +87,5 @@ def credit(g, eps, u, s, lif):
     else:
         dv_ds, dv_du = -lif.threshold, 1.0
     if lif.reset_gradient:
-        g = g + lif.reset_gradient * eps * dv_ds
+        dv_du = dv_du + lif.reset_gradient * dv_ds * h
     return g * h + eps * dv_du

@@ -29,7 +29,7 @@ def namespace(z):
 def heaviside(z):
     """Spike of a neuron whose membrane is ``z`` above threshold: 1 where z >= 0, else 0."""
     xp = namespace(z)
-    return xp.where(z >= 0, xp.ones_like(z), xp.zeros_like(z))
+    return (z >= 0) * xp.ones_like(z)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Arctan(Surrogate):
         return math.pi * self.width
 
     def _h(self, z):
-        return 1.0 / (1.0 + (z / self.width) ** 2)
+        return 1.0 / (1.0 + (z * (1.0 / self.width)) ** 2)
 
     def _sigma(self, z):
         return self.width * (namespace(z).arctan(z / self.width) + math.pi / 2.0)

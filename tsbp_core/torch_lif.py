@@ -10,15 +10,14 @@ import shutil
 import warnings
 
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from tsbp_core.neuron import LIF, charge, credit, reset
 from tsbp_core.surrogates import heaviside
 
 BACKENDS = ("auto", "eager", "compiled")
-BLOCK = 4
-"""Steps, or a few more, that one compiled kernel fuses: enough to keep v in registers, few enough
+BLOCK = 5
+"""Steps, about, that one compiled kernel fuses: enough to keep v in registers, few enough
 that its reads and writes do not crowd each other out of the cache. Whole runs compile for long and
 run slower."""
 SMALL = 1 << 16
@@ -104,34 +103,39 @@ class LIFLayer(torch.nn.Module):
         return f"{self.lif}, backend={self.backend!r}, steps={self.steps}"
 
 
-def forward_steps(x, v, spikes, membranes, lif, smooth):
-    """Take a step from ``v`` for each tensor in ``spikes``; write s and u; return the last v.
+def run_steps(x, v, steps, lif, smooth):
+    """Take steps from ``v``: the list of (u, s), and the last v.
 
-    ``x`` is [steps, n], or [1, n] for the same current at every step. ``membranes`` is empty where
-    no backward pass will need them.
+    ``x`` is [steps, n], or [1, n] for the same current at every step.
     """
     spike = lif.surrogate.primitive if smooth else heaviside
-    currents = x.unbind(0) if len(x) == len(spikes) else x.unbind(0) * len(spikes)
-    for t, x_t in enumerate(currents):
+    currents = x.unbind(0) if len(x) == steps else x.unbind(0) * steps
+    run = []
+    for x_t in currents:
         u = charge(x_t.to(v.dtype), v, lif)
         s = spike(u - lif.threshold)
         v = reset(u, s, lif)
-        spikes[t].copy_(s)
-        if membranes:
-            membranes[t].copy_(u)
+        run.append((u, s))
+    return run, v
+
+
+def forward_steps(x, v, spikes, lif, smooth):
+    """Take a step from ``v`` for each tensor in ``spikes``; write s there; return the last v."""
+    run, v = run_steps(x, v, len(spikes), lif, smooth)
+    for written, (_, s) in zip(spikes, run, strict=True):
+        written.copy_(s)
     return (v,)
 
 
-def backward_steps(g, u, carry, deltas, lif, smooth):
-    """Take ``len(g)`` steps back from ``carry`` = (eps,); write delta; return the next carry.
+def backward_steps(g, x, v, carry, deltas, lif, smooth):
+    """Take the steps from ``v`` again, then back from ``carry`` = (eps,); return the next carry.
 
-    With ``carry`` = (eps, total), delta is added to total and written nowhere.
+    Writes delta to ``deltas``. With ``carry`` = (eps, total), delta is added to total instead.
     """
-    spike = lif.surrogate.primitive if smooth else heaviside
+    run, _ = run_steps(x, v, len(g), lif, smooth)
     eps, *total = carry
-    pairs = list(zip(g.unbind(0), u.unbind(0), strict=True))
-    for t, (g_t, u_t) in reversed(list(enumerate(pairs))):
-        delta = credit(g_t.to(u.dtype), eps, u_t, spike(u_t - lif.threshold), lif)
+    for t, (u, s) in reversed(list(enumerate(run))):
+        delta = credit(g[t].to(u.dtype), eps, u, s, lif)
         eps = lif.decay * delta
         if total:
             total = [total[0] + delta]
@@ -141,71 +145,83 @@ def backward_steps(g, u, carry, deltas, lif, smooth):
 
 
 class _LIF(torch.autograd.Function):
-    """Neurons [T, n]. Saves the membrane u alone; backward finds the spikes from it again."""
+    """Neurons [T, n]. Saves the input, and v before each block; backward runs the block again."""
 
     @staticmethod
     def forward(ctx, x, lif, smooth, compiled, steps):
         x = x.contiguous()  # an expanded x is not; the kernels rely on it
         s = torch.empty(steps or len(x), x.shape[1], dtype=x.dtype, device=x.device)
         wide = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
-        u = torch.empty_like(s, dtype=wide) if ctx.needs_input_grad[0] else None
         v = torch.zeros(x.shape[1], dtype=wide, device=x.device)
         # Spikes depend on neither surrogate nor rho: neurons that differ in these share a kernel.
         neuron = lif if smooth else LIF(lif.decay, lif.threshold, lif.reset)
-        run = _runner(forward_steps, neuron, smooth, compiled)
-        for i, j in _blocks(len(s), compiled):
-            membranes = () if u is None else u[i:j].unbind(0)
-            (v,) = run(x if steps else x[i:j], v, s[i:j].unbind(0), membranes)
-        if u is not None:
-            ctx.save_for_backward(u)
+        run = _runner(forward_steps, neuron, smooth, compiled, x, steps)
+        blocks = _blocks(len(s), compiled)
+        rows = s.unbind(0)
+        starts = []
+        for x_block, (i, j) in zip(_split(x, blocks), blocks, strict=True):
+            if ctx.needs_input_grad[0]:
+                starts.append(v)
+            (v,) = run(x_block, v, rows[i:j])
+        if starts:
+            ctx.save_for_backward(x, *starts)
         ctx.settings = lif, smooth, compiled, steps
         return s
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, g):
-        (u,) = ctx.saved_tensors
+        x, *starts = ctx.saved_tensors
         lif, smooth, compiled, steps = ctx.settings
         g = g.contiguous()
-        run = _runner(backward_steps, lif, smooth, compiled)
-        dx = () if steps else torch.empty_like(g)
-        carry = [torch.zeros_like(u[0])] * (2 if steps else 1)
-        for i, j in reversed(_blocks(len(g), compiled)):
-            carry = run(g[i:j], u[i:j], tuple(carry), () if steps else dx[i:j].unbind(0))
+        run = _runner(backward_steps, lif, smooth, compiled, x, steps)
+        blocks = _blocks(len(g), compiled)
+        dx = None if steps else torch.empty_like(g)
+        rows = () if steps else dx.unbind(0)
+        carry = (torch.zeros_like(starts[0]),) * (2 if steps else 1)
+        pieces = zip(_split(g, blocks), _split(x, blocks), starts, blocks, strict=True)
+        for g_block, x_block, v, (i, j) in reversed(list(pieces)):
+            carry = run(g_block, x_block, v, carry, rows[i:j])
         dx = carry[1].to(g.dtype)[None] if steps else dx
         return dx, None, None, None, None
 
 
 def _blocks(T, compiled):
     """Split T steps into blocks of nearly equal length, as (start, stop)."""
-    count = max(1, T // BLOCK) if compiled else 1
+    count = max(1, round(T / BLOCK)) if compiled else 1
     edges = [T * k // count for k in range(count + 1)]
     return list(itertools.pairwise(edges))
 
 
-def _runner(steps, lif, smooth, compiled):
+def _split(x, blocks):
+    """The part of ``x`` for each block, which is all of it where it is the same at every step."""
+    same = len(x) < blocks[-1][1]
+    return [x] * len(blocks) if same else x.split([j - i for i, j in blocks])
+
+
+def _runner(steps, lif, smooth, compiled, x, static):
     """Fix the neuron of ``steps``: its parameters are constants in the compiled kernel."""
     fixed = functools.partial(steps, lif=lif, smooth=smooth)
     if not compiled:
         return fixed
     threads = torch.get_num_threads()
+    kernels = _kernels(steps, lif, smooth, bool(static), x.dtype, x.device, threads)
 
     def run(*arguments):
-        groups = [a if isinstance(a, tuple) else (a,) for a in arguments]
-        tensors = [tensor for group in groups for tensor in group]
-        kinds = tuple((len(group), group[0].dtype if group else None) for group in groups)
-        key = len(arguments[0]), kinds, tensors[0].device, threads
-        kernels = _kernels(steps, lif, smooth)
-        if key not in kernels:
-            kernels[key] = _compile(fixed, arguments)
-        return kernels[key](*tensors)
+        tensors = []
+        for argument in arguments:
+            tensors += argument if isinstance(argument, tuple) else (argument,)
+        size = len(arguments[0]), len(tensors)
+        if size not in kernels:
+            kernels[size] = _compile(fixed, arguments)
+        return kernels[size](tensors)
 
     return run
 
 
 @functools.cache
-def _kernels(steps, lif, smooth):
-    """Kernels compiled for one neuron, by block length, dtypes, device and threads."""
+def _kernels(steps, lif, smooth, static, dtype, device, threads):
+    """Kernels compiled for one neuron and kind of input, by block length and number of tensors."""
     return {}
 
 
@@ -213,8 +229,14 @@ def _compile(function, arguments):
     """Compile for the arguments' structure and dtypes, and any number of neurons.
 
     ``torch.compile`` would do, but the checks it makes at each call take longer than a block of
-    a few hundred thousand elements; here the caller's key takes their place.
+    a few hundred thousand elements; here the caller's choice of the kernel takes their place. The
+    imports are heavy, and only needed here.
     """
+    from torch._guards import TracingContext, tracing
+    from torch._inductor.compile_fx import compile_fx_inner
+    from torch._inductor.decomposition import select_decomp_table
+    from torch.fx.experimental.proxy_tensor import make_fx
+
     tensors, structure = pytree.tree_flatten(arguments)
     examples = [torch.empty((*t.shape[:-1], 64), dtype=t.dtype, device=t.device) for t in tensors]
 
@@ -222,8 +244,10 @@ def _compile(function, arguments):
         return function(*pytree.tree_unflatten(tensors, structure))
 
     with torch.no_grad():
-        graph = make_fx(flat, tracing_mode="symbolic")(*examples)
-        return torch._inductor.standalone_compile(graph, examples)
+        graph = make_fx(flat, select_decomp_table(), tracing_mode="symbolic")(*examples)
+        inputs = [node.meta["val"] for node in graph.graph.find_nodes(op="placeholder")]
+        with tracing(TracingContext(inputs[0].fake_mode)):
+            return compile_fx_inner(graph, inputs).current_callable
 
 
 NO_COMPILER = "torch.compile needs a working C++ compiler, such as g++ or clang++ (Triton on a GPU)"
@@ -236,7 +260,7 @@ def _compiles(device_type):
         if device_type == "cpu" and not (shutil.which("c++") or shutil.which("g++")):
             raise RuntimeError("no C++ compiler found")
         zero = torch.zeros(1, 3, device=device_type)
-        _compile(lambda x: (-x,), (zero,))(zero)
+        _compile(lambda x: (-x,), (zero,))([zero])
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         warnings.warn(

@@ -38,9 +38,12 @@ OURS = {
     "plain autograd": lambda x: torch_lif.autograd_lif(x, NEURON),
     "plain autograd, rho = 0": lambda x: torch_lif.autograd_lif(x, DETACHED),
 }
+PAIR = ("fused", "fused, rho = 0")
 SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
 """A dense layer over 100 steps, and the first layer of the paper's CIFARNet with its batch."""
 SWEEP = (4, 8, 16, 64, 256)
+ELEMENTS = 1 << 25
+"""Neurons times steps where the steps vary alone: 134 MB in float32, larger than any cache."""
 BLOCKS = (1, 2, 4, 8, 16)
 KEEP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:"
 ALLOCATORS = {
@@ -58,7 +61,7 @@ FORMULATIONS = {
 
 
 def saved_bytes(function, steps, lif, neurons=1000):
-    """Bytes of the distinct tensors that autograd keeps for the backward pass, beyond the input."""
+    """Bytes of the distinct tensors that autograd keeps for the backward pass."""
     x = torch.rand(steps, neurons, requires_grad=True)
     kept = {}
 
@@ -69,7 +72,6 @@ def saved_bytes(function, steps, lif, neurons=1000):
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         spikes = function(x, lif)  # keeps the storages alive, so that no address is used twice
-    kept.pop(x.untyped_storage().data_ptr(), None)
     del spikes
     return sum(kept.values())
 
@@ -172,7 +174,7 @@ def measure_times(steps, shape, names, rounds, device="cpu"):
 
 def measure_term(steps, shape, rounds):
     """Nanoseconds an element of the fused layer with and without the term, nothing else running."""
-    pair = layers(("fused", "fused, rho = 0"))
+    pair = layers(PAIR)
     x = torch.rand(steps, *shape)
     scale = 1e9 / x.numel()
     return {
@@ -281,8 +283,8 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     Returns
     -------
     dict
-        ``times``, ``sweep``, ``long``, ``term``, ``blocks``, ``training``, ``peak``, ``first``:
-        lists of records, each with its settings and what the measure returned.
+        ``times``, ``sweep``, ``long``, ``term``, ``blocks``, ``training``, ``training_term``,
+        ``peak``, ``first``: lists of records, each with its settings and what the measure returned.
     """
     names = [*OURS, *libraries]
     plan = [
@@ -296,7 +298,7 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
         for n in (1, 2)
     ]
     plan += [
-        ("long", "times", {"steps": T, "shape": (64, 4096), "names": ["fused"]}, 1, "kept")
+        ("long", "times", {"steps": T, "shape": (ELEMENTS // T,), "names": ["fused"]}, 1, "kept")
         for T in SWEEP
     ]
     plan += [
@@ -305,6 +307,7 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     T, shape = SIZES["dense"]
     plan += [("blocks", "blocks", {"steps": T, "shape": shape, "blocks": BLOCKS}, 1, "kept")]
     plan += [("training", "training", {"names": names}, n, "kept") for n in (1, 2)]
+    plan += [("training_term", "training", {"names": PAIR}, 2, "kept")]
     plan += [
         ("peak", "peak", {"steps": T, "shape": shape, "name": name}, 1, "default")
         for T, shape in SIZES.values()
@@ -312,8 +315,8 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     ]
     found = {}
     for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
-        extra = {"rounds": {"term": 10 * rounds, "peak": None}.get(measure, rounds)}
-        extra = {k: v for k, v in extra.items() if v}
+        extra = {"rounds": {"term": 30 * rounds, "training_term": 20 * rounds}.get(kind, rounds)}
+        extra = {} if kind == "peak" else extra
         value = in_a_process(measure, threads, allocator, **settings, **extra)
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
         found.setdefault(kind, []).append(record)
@@ -337,7 +340,7 @@ def medians(record):
 
 
 def floor(record):
-    """ns an element that memory alone allows: 24 bytes, three times what a copy moves."""
+    """ns an element of three copies, 24 bytes: what code that keeps u has to move."""
     return 3.0 * float(np.median(record["value"]["copy"]))
 
 
@@ -365,7 +368,7 @@ def prices(found):
             pairs[f"{name}, {size}"] = [
                 np.sum(layers[key], axis=1) for key in (name, name + ", rho = 0")
             ]
-    training = pick(found["training"], threads=2)["value"]
+    training = pick(found["training"], threads=2)["value"] | found["training_term"][0]["value"]
     for name in ("fused", "eager", "plain autograd"):
         pairs[f"{name}, training step"] = training[name], training[name + ", rho = 0"]
     return {what: tuple(100 * (r - 1) for r in ratio(*pair)) for what, pair in pairs.items()}
