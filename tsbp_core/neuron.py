@@ -72,20 +72,27 @@ def reset(u, s, lif):
     return u
 
 
-def credit(g, eps, u, s, lif):
+def reset_slope(u, s, h, lif):
+    """How v[t] follows u[t], directly and by way of the spike: dv/du + rho dv/ds h.
+
+    The second part makes the missing term: ``lif.reset_gradient`` is rho, and ``lost`` = -dv/ds is
+    what a spike takes from the membrane. Times lambda, the slope is du[t+1]/du[t].
+    """
+    if lif.reset == "none":
+        return 1.0
+    if lif.reset == "zero":
+        lost, dv_du = u, 1.0 - s
+    else:
+        lost, dv_du = lif.threshold, 1.0
+    if lif.reset_gradient:
+        dv_du = dv_du - lif.reset_gradient * lost * h
+    return dv_du
+
+
+def credit(g, eps, h, slope):
     """One step of the backward pass: delta[t] = dL/du[t].
 
-    ``g`` is dL/ds[t] from above and ``eps`` is dL/dv[t] = lambda delta[t+1] from the next step.
-    The missing term is ``eps * lif.reset_gradient * dv_ds * h``. All that multiplies ``eps`` is
-    gathered first: then only one product and one sum wait for the step after this one.
+    ``g`` is dL/ds[t] from above, ``eps`` is dL/dv[t] = lambda delta[t+1] from the next step, ``h``
+    the surrogate derivative at u[t] - theta and ``slope`` the ``reset_slope``.
     """
-    h = lif.surrogate.derivative(u - lif.threshold)
-    if lif.reset == "none":
-        return g * h + eps
-    if lif.reset == "zero":
-        dv_ds, dv_du = -u, 1.0 - s
-    else:
-        dv_ds, dv_du = -lif.threshold, 1.0
-    if lif.reset_gradient:
-        dv_du = dv_du + lif.reset_gradient * dv_ds * h
-    return g * h + eps * dv_du
+    return g * h + eps * slope

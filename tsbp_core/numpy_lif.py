@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tsbp_core.neuron import charge, credit, reset
+from tsbp_core.neuron import charge, credit, reset, reset_slope
 from tsbp_core.surrogates import heaviside
 
 
@@ -82,10 +82,12 @@ def backward(g, run, lif):
     g = _checked("g", g)
     if g.shape != u.shape:
         raise ValueError(f"g has shape {g.shape}, the run has {u.shape}; they must be equal")
+    h = lif.surrogate.derivative(u - lif.threshold)
+    slope = np.broadcast_to(reset_slope(u, s, h, lif), u.shape)
     delta = np.empty_like(u)
     eps = np.zeros_like(u[0])
     for t in reversed(range(len(u))):
-        delta[t] = credit(g[t], eps, u[t], s[t], lif)
+        delta[t] = credit(g[t], eps, h[t], slope[t])
         eps = lif.decay * delta[t]
     return delta
 

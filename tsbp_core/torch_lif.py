@@ -12,7 +12,7 @@ import warnings
 import torch
 from torch.utils import _pytree as pytree
 
-from tsbp_core.neuron import LIF, charge, credit, reset
+from tsbp_core.neuron import LIF, charge, credit, reset, reset_slope
 from tsbp_core.surrogates import heaviside
 
 BACKENDS = ("auto", "eager", "compiled")
@@ -20,6 +20,8 @@ BLOCK = 5
 """Steps, about, that one compiled kernel fuses: enough to keep v in registers, few enough
 that its reads and writes do not crowd each other out of the cache. Whole runs compile for long and
 run slower."""
+TYPICAL = 1 << 16
+"""Neurons that kernels are made for: few would make a kernel without threads. They take any."""
 SMALL = 1 << 16
 """Inputs of fewer elements stay eager under "auto": compiling them costs more than it saves."""
 
@@ -135,7 +137,8 @@ def backward_steps(g, x, v, carry, deltas, lif, smooth):
     run, _ = run_steps(x, v, len(g), lif, smooth)
     eps, *total = carry
     for t, (u, s) in reversed(list(enumerate(run))):
-        delta = credit(g[t].to(u.dtype), eps, u, s, lif)
+        h = lif.surrogate.derivative(u - lif.threshold)
+        delta = credit(g[t].to(u.dtype), eps, h, reset_slope(u, s, h, lif))
         eps = lif.decay * delta
         if total:
             total = [total[0] + delta]
@@ -238,7 +241,11 @@ def _compile(function, arguments):
     from torch.fx.experimental.proxy_tensor import make_fx
 
     tensors, structure = pytree.tree_flatten(arguments)
-    examples = [torch.empty((*t.shape[:-1], 64), dtype=t.dtype, device=t.device) for t in tensors]
+    shapes = [(*t.shape[:-1], TYPICAL) for t in tensors]
+    examples = [
+        torch.empty(shape, dtype=t.dtype, device=t.device)
+        for shape, t in zip(shapes, tensors, strict=True)
+    ]
 
     def flat(*tensors):
         return function(*pytree.tree_unflatten(tensors, structure))

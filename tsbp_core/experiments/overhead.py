@@ -112,7 +112,7 @@ WARM = 2
 """Rounds before those that count: they compile, and the heap grows to what all layers need."""
 
 
-def times(functions, x, rounds=5):
+def times(functions, x, rounds=5, each_round=None):
     """Seconds of forward and of backward of each function, in turns, after ``WARM`` rounds.
 
     Parameters
@@ -121,6 +121,8 @@ def times(functions, x, rounds=5):
         Each maps the tensor ``x`` to spikes.
     x : Tensor [T, ...]
     rounds : int, default 5
+    each_round : callable, optional
+        Called once a round, after all functions.
 
     Returns
     -------
@@ -138,6 +140,8 @@ def times(functions, x, rounds=5):
             spikes.backward(g)
             taken[name].append((middle - start, _now(x) - middle))
             del spikes, current
+        if each_round:
+            each_round()
     return {name: np.array(seconds[WARM:]) for name, seconds in taken.items()}
 
 
@@ -161,15 +165,17 @@ def measure_times(steps, shape, names, rounds, device="cpu"):
     """Nanoseconds an element: forward and backward of the named layers, and of a copy."""
     x = torch.rand(steps, *shape, device=device)
     out = torch.empty_like(x)
-    seconds = times(layers(names), x, rounds)
     copies = []
-    for _ in range(rounds + 1):
+
+    def copy():
         start = _now(x)
         out.copy_(x)
         copies.append(_now(x) - start)
+
+    seconds = times(layers(names), x, rounds, each_round=copy)
     scale = 1e9 / x.numel()
     ns = {name: (scale * taken).round(4).tolist() for name, taken in seconds.items()}
-    return {"copy": (scale * np.array(copies[1:])).round(4).tolist(), "layers": ns}
+    return {"copy": (scale * np.array(copies[WARM:])).round(4).tolist(), "layers": ns}
 
 
 def measure_term(steps, shape, rounds):
