@@ -282,7 +282,7 @@ def learning_rate_curves(learning_rates, ratio_by_rho, interval):
 def kept_bytes(steps, ours, autograd):
     """Bytes kept for the backward pass, a neuron and step, against the number of steps."""
     figure, ax = axes(height=2.6)
-    for values, rho, name in ((ours, 1.0, "ours: u alone"), (autograd, 0.0, "plain autograd")):
+    for values, rho, name in ((ours, 1.0, "ours"), (autograd, 0.0, "plain autograd")):
         style = {**STYLES[rho], "label": name}
         ax.plot(steps, values, marker="o" if rho else "s", **style)
         ax.text(steps[-1], values[-1], f"  {name}", color=style["color"], va="center")

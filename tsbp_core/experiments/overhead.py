@@ -44,7 +44,7 @@ SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
 SWEEP = (4, 8, 16, 64, 256)
 ELEMENTS = 1 << 25
 """Neurons times steps where the steps vary alone: 134 MB in float32, larger than any cache."""
-BLOCKS = (1, 2, 4, 8, 16)
+BLOCKS = (1, 2, 3, 4, 5, 8, 16)
 KEEP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:"
 ALLOCATORS = {
     "kept": {
@@ -190,18 +190,21 @@ def measure_term(steps, shape, rounds):
 
 
 def measure_blocks(steps, shape, blocks, rounds):
-    """Nanoseconds an element of the fused layer, by the number of steps that a kernel fuses."""
+    """Nanoseconds an element, by the number of steps a kernel fuses, with and without the term."""
 
-    def layer(block):
+    def layer(block, name):
         def run(x):
             torch_lif.BLOCK = block
-            return OURS["fused"](x)
+            return OURS[name](x)
 
         return run
 
     x = torch.rand(steps, *shape)
-    taken = times({str(block): layer(block) for block in blocks}, x, rounds)
-    return {b: (1e9 / x.numel() * ns.sum(axis=1)).round(4).tolist() for b, ns in taken.items()}
+    functions = {(name, block): layer(block, name) for block in blocks for name in PAIR}
+    found = {name: {} for name in PAIR}
+    for (name, block), taken in times(functions, x, rounds).items():
+        found[name][block] = (1e9 / x.numel() * taken.sum(axis=1)).round(4).tolist()
+    return found
 
 
 def measure_peak(steps, shape, name):
@@ -321,7 +324,11 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     ]
     found = {}
     for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
-        extra = {"rounds": {"term": 30 * rounds, "training_term": 20 * rounds}.get(kind, rounds)}
+        extra = {
+            "rounds": {"term": 30 * rounds, "blocks": 3 * rounds, "training_term": 20 * rounds}.get(
+                kind, rounds
+            )
+        }
         extra = {} if kind == "peak" else extra
         value = in_a_process(measure, threads, allocator, **settings, **extra)
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
