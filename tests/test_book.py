@@ -1,6 +1,7 @@
 """Every chapter runs; every built page works in a browser, from the disk and over http."""
 
 import functools
+import gzip
 import html
 import http.server
 import inspect
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 
@@ -129,6 +131,45 @@ def test_chapter_fits_a_narrow_screen(name, page):
     page.evaluate("MathJax.startup.promise.then(() => null)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert page.locator(".tsbp-explorer").count() == 1
+
+
+def test_the_toys_explorer_plays_and_is_light(page):
+    path = built("05-toy")
+    assert len(gzip.compress(path.read_bytes())) < 400_000
+    page.goto(path.as_uri())
+    explorer = page.locator(".tsbp-explorer")
+    redraws = []
+    for slider in explorer.locator("input[type=range]").all():
+        slider.focus()
+        page.keyboard.press("Home")
+        for _ in range(30):
+            page.keyboard.press("ArrowRight")
+            redraws.append(float(explorer.get_attribute("data-redraw-ms")))
+    assert np.median(redraws) < 16
+    update = explorer.locator("input[type=range]").nth(1)
+    update.focus()
+    page.keyboard.press("Home")
+    button = explorer.get_by_role("button")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert "pause" in button.text_content()
+    page.wait_for_function(
+        "document.querySelectorAll('.tsbp-explorer input[type=range]')[1].value >= 2"
+    )
+    page.keyboard.press("Enter")
+    assert "play" in button.text_content()
+    at = update.input_value()
+    page.wait_for_timeout(1000)
+    assert update.input_value() == at
+    button.click()
+    page.wait_for_function(
+        "(i => i.value === i.max)(document.querySelectorAll('.tsbp-explorer input')[1])"
+    )
+    assert "play" in button.text_content()
+    for name in ("sgd", "teacher", "subtract"):
+        before = explorer.get_attribute("data-frame")
+        explorer.get_by_label(name).check()
+        assert explorer.get_attribute("data-frame") != before
 
 
 def test_pages_show_the_present_source():

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tsbp_core import results
 from tsbp_core.experiments import statistics, toy
 
 SMALL = toy.Settings(steps=30, inputs=12, updates=25)
@@ -64,9 +63,74 @@ def test_a_diverging_run_is_recorded_and_the_others_go_on():
 
 def test_robust_width_counts_decades():
     rates = np.logspace(-2, 0, 5)
-    initial = np.ones((2, 5))
     final = np.array([[1, 0.1, 0.1, 0.19, 1], [1, 1, 1, 0.2, 1]])
-    np.testing.assert_allclose(toy.robust_width(initial, final, rates), [1.5, 0.0])
+    np.testing.assert_allclose(toy.robust_width([1, 1], final, rates), [1.5, 0.0])
+
+
+def test_targets():
+    for target in toy.TARGETS:
+        settings = replace(SMALL, steps=200, target=target)
+        task = toy.make_task(range(8), settings)
+        assert task.target.shape == (200, 8)
+        assert set(np.unique(task.target)) == {0.0, 1.0}
+        plain = toy.make_task(range(8), replace(settings, target="random"))
+        np.testing.assert_array_equal(task.weights, plain.weights)
+        np.testing.assert_array_equal(task.traces, plain.traces)
+        if target == "regular":
+            assert (task.target.sum(axis=0) == 20).all()
+            assert (np.flatnonzero(task.target[:, 0]) == np.arange(9, 200, 10)).all()
+    with pytest.raises(ValueError, match="target must be one of .* got 'noise'"):
+        toy.make_task([0], replace(SMALL, target="noise"))
+
+
+def test_a_teachers_weights_reach_its_target():
+    task = toy.make_task([5], replace(SMALL, target="teacher"))
+    rng = np.random.default_rng(5)
+    rng.random((30, 12))
+    rng.normal(size=12)
+    teacher = rng.normal(SMALL.weight_mean, SMALL.weight_std, 12)
+    spikes = toy.run_neurons(task, teacher[None, None], toy.NEURON).spikes
+    np.testing.assert_array_equal(spikes[:, :, 0], task.target)
+
+
+def test_lengths_can_be_swapped():
+    detached = replace(toy.NEURON, reset_gradient=0.0)
+    task = toy.make_task([0, 1], SMALL)
+    one = replace(SMALL, updates=1)
+    own, other, swapped = (
+        toy.train(task, lif, [0.1], optimizer="sgd", settings=one, length_of=length).weights
+        - task.weights[:, None]
+        for lif, length in ((toy.NEURON, None), (detached, None), (toy.NEURON, detached))
+    )
+    norm = np.linalg.norm
+    assert not np.allclose(norm(own, axis=-1), norm(other, axis=-1))
+    np.testing.assert_allclose(norm(swapped, axis=-1), norm(other, axis=-1))
+    cosine = (own * swapped).sum(axis=-1) / norm(own, axis=-1) / norm(swapped, axis=-1)
+    np.testing.assert_allclose(cosine, 1.0)
+    same = train([0.1], length_of=toy.NEURON)
+    np.testing.assert_allclose(same.losses, train([0.1]).losses, rtol=1e-6, atol=1e-9)
+
+
+def test_comparing_gradients():
+    task = toy.make_task([0, 1, 2], SMALL)
+    run = toy.run_neurons(task, task.weights[:, None], toy.NEURON)
+    g = np.random.default_rng(0).normal(size=run.spikes.shape)
+    cosine, ratio = toy.compare_gradients(task, g, run, toy.NEURON)
+    assert cosine.shape == ratio.shape == (3, 1)
+    assert (np.abs(cosine) <= 1 + 1e-12).all()
+    assert not np.allclose(ratio, 1)
+    free = replace(toy.NEURON, reset="none")
+    cosine, ratio = toy.compare_gradients(task, g, run, free)
+    np.testing.assert_allclose((cosine, ratio), 1.0)
+    assert np.isnan(toy.compare_gradients(task, 0 * g, run, toy.NEURON)).all()
+
+
+def test_van_rossum_of_one_spike():
+    spikes = np.zeros((400, 2))
+    spikes[3, 0] = 1
+    distance = toy.van_rossum(spikes, np.zeros((400, 1)))
+    assert distance[0] == pytest.approx(np.sqrt(0.5), rel=0.05)
+    assert distance[1] == 0
 
 
 def test_intervals():
@@ -81,7 +145,7 @@ def test_intervals():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"optimizer": "lion"}, "optimizer must be 'adam' or 'sgd', got 'lion'"),
+        ({"optimizer": "lion"}, r"optimizer must be one of \('adam', 'sgd'\), got 'lion'"),
         ({"rates": [0.0]}, "learning rates must be positive and finite"),
     ],
 )
@@ -89,29 +153,3 @@ def test_bad_options_are_named(options, message):
     rates = options.pop("rates", [0.1])
     with pytest.raises(ValueError, match=message):
         train(rates, **options)
-
-
-def test_command_line_writes_results(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
-    toy.main(["--seeds", "2", "--updates", "20"])
-    document = results.load("toy")
-    assert np.shape(document["results"]["adam"]["rho=1"]["final"]) == (2, 41)
-    assert "paired difference" in capsys.readouterr().out
-
-
-def test_committed_results_match_the_code():
-    """A quarter of the committed study, computed afresh.
-
-    Single runs are chaotic, so that another machine's rounding changes them; means are not.
-    """
-    study = results.load("toy")
-    settings = toy.Settings(**study["settings"]["task"])
-    assert study["settings"]["neuron"] == repr(toy.NEURON)
-    rates = study["settings"]["learning_rates"]
-    task = toy.make_task(study["settings"]["seeds"], settings)
-    losses = toy.train(task, toy.NEURON, rates, settings=settings).losses
-    committed = study["results"]["adam"]["rho=1"]
-    np.testing.assert_allclose(losses[0], committed["initial"], atol=1e-5)
-    width = toy.robust_width(losses[0], losses[-toy.LAST :].mean(axis=0), rates)
-    expected = toy.compare(study)["adam"]["width"][1.0]
-    assert width.mean() == pytest.approx(expected.mean(), abs=0.1)

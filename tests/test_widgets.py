@@ -1,5 +1,6 @@
 import json
 import re
+import time
 
 import numpy as np
 import pytest
@@ -31,7 +32,17 @@ def make(frame=None, **changed):
 
 def table(explorer):
     html = explorer.page().data
-    return json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1])
+    data = json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1])
+    data["frames"] = [
+        [[[data["pool"][place] for place in drawn] for drawn in panels], text]
+        for panels, text in data["frames"]
+    ]
+    return data
+
+
+def test_equal_series_are_kept_once():
+    data = table(make(lambda n, kind: ([[[n, n, n], [5, 6, 7]]], "")))
+    assert sorted(data["pool"]) == [[1, 1, 1], [2, 2, 2], [3, 3, 3], [5, 6, 7]]
 
 
 def test_one_frame_for_each_combination_in_order():
@@ -85,6 +96,32 @@ def test_live_has_a_slider_for_each_argument_and_computes_afresh(monkeypatch):
     assert "settle at 0.65, against a threshold of 1" in seen[-1]
     sliders["decay"].value = 1.5
     assert seen[-1] == "<p role='alert'>decay must be in [0, 1], got 1.5</p>"
+
+
+TOY = {"rho": 1.0, "width": 0.2, "decay": 0.8, "threshold": 1.0, "tau": 3.0, "N": 100, "T": 100}
+
+
+def test_the_toy_is_computed_afresh_within_a_second(monkeypatch):
+    seen = []
+    monkeypatch.setattr("tsbp_core.widgets.display", lambda html: seen.append(html.data))
+    ranges = {name: (value / 2, 2 * value, value) for name, value in TOY.items()}
+    ranges |= {"rho": (0.0, 1.0, 1.0), "N": (5, 200, 100), "T": (20, 100, 100), "seed": (0, 50)}
+    ranges["tau"] = (0.0, 10.0, 3.0)
+    widget = explorers.toy_live.live(**ranges)
+    sliders = {child.description: child for child in widget.children[:-1]}
+    assert sliders["rho"].value == 1.0
+    assert sliders["N"].value == 100
+    taken = []
+    for rho in (0.3, 0.6, 0.9):
+        start = time.perf_counter()
+        sliders["rho"].value = rho
+        taken.append(time.perf_counter() - start)
+        assert f"at ρ = {rho} and" in seen[-1]
+    assert min(taken) < 1.0
+    sliders["surrogate"].value = "FastSigmoid"
+    assert "of 25 rates" in seen[-1]
+    sliders["tau"].value = 0.5
+    assert seen[-1] == "<p role='alert'>tau must be at least 1 step and finite, got 0.5</p>"
 
 
 @pytest.mark.parametrize("name", ["neuron", "surrogate", "credit", "proof", "memory"])

@@ -100,6 +100,32 @@ function explore(root) {
     }
   }
 
+  // A button that moves a slider to its end, a step at a time. Moving it by hand stops it.
+  function player(input, parent, show) {
+    const button = html("button", {type: "button"}, parent);
+    let timer;
+    const stop = () => {
+      clearInterval(timer);
+      timer = undefined;
+      button.textContent = "▶ play";
+      summary.setAttribute("aria-live", "polite");
+    };
+    const step = () => {
+      input.value = +input.value + 1;
+      show();
+      if (input.value === input.max) stop();
+    };
+    button.textContent = "▶ play";
+    button.addEventListener("click", () => {
+      if (timer) return stop();
+      button.textContent = "❚❚ pause";
+      summary.setAttribute("aria-live", "off");
+      if (input.value === input.max) { input.value = 0; show(); }
+      timer = setInterval(step, 700);
+    });
+    input.addEventListener("input", stop);
+  }
+
   html("div", {class: "title"}, root, data.title);
   html("p", {class: "question"}, root, data.question);
   const form = html("div", {class: "controls"}, root);
@@ -117,7 +143,9 @@ function explore(root) {
         input.setAttribute("aria-valuetext", control.labels[input.value]);
       };
       say();
-      input.addEventListener("input", () => { indices[c] = +input.value; say(); draw(); });
+      const show = () => { indices[c] = +input.value; say(); draw(); };
+      input.addEventListener("input", show);
+      if (control.play) player(input, slider, show);
     } else {
       const set = html("fieldset", {}, form);
       html("legend", {}, set, control.name);
@@ -139,9 +167,9 @@ function explore(root) {
     const start = performance.now();
     const index = indices.reduce((n, i, c) => n * data.controls[c].labels.length + i, 0);
     const [panels, text] = data.frames[index];
-    panels.forEach((all, p) => all.forEach((points, s) => {
-      if (shown[p]?.[s] === points) return;
-      const {panel} = views[p], series = panel.series[s];
+    panels.forEach((all, p) => all.forEach((place, s) => {
+      if (shown[p]?.[s] === place) return;
+      const points = data.pool[place], {panel} = views[p], series = panel.series[s];
       const rule = series.kind === "vline" || series.kind === "hline";
       const pairs = rule ? points : points.length === 2 && Array.isArray(points[0])
         ? points[0].map((a, i) => [a, points[1][i]]) : points.map((b, i) => [panel.x[i], b]);

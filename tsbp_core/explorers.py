@@ -184,77 +184,140 @@ proof = Explorer(
 
 
 def toy():
-    """Chapter 5: both methods at one learning rate, and the share of seeds that learn."""
+    """Chapter 5: both methods at one learning rate, along training, and the share that learn."""
     from tsbp_core.experiments import toy as experiment
+    from tsbp_core.experiments import toy_study
 
-    study = results.load("toy")
-    rates = np.array(study["settings"]["learning_rates"])
-    settings = experiment.Settings()
-    rhos = (1.0, 0.0)
-    trained = {}
+    shown = results.load("toy-explorer")["results"]
+    study = results.load("toy")["results"]
+    rates = experiment.LEARNING_RATES
+    t = np.arange(1, experiment.Settings().steps + 1)
+    shares = {name: toy_study.success(found)[0] for name, found in study.items()}
 
-    def outcome(optimizer, seed):
-        if (optimizer, seed) not in trained:
-            task = experiment.make_task([seed], settings)
-            lifs = [replace(experiment.NEURON, reset_gradient=rho) for rho in rhos]
-            runs = [
-                experiment.train(task, lif, rates[::2], optimizer=optimizer, settings=settings)
-                for lif in lifs
-            ]
-            spikes = [experiment.run_neurons(task, r.weights, experiment.NEURON)[0] for r in runs]
-            trained[optimizer, seed] = task, runs, spikes
-        return trained[optimizer, seed]
-
-    def share(optimizer, rho):
-        runs = study["results"][optimizer][f"rho={rho:.0f}"]
-        solved = np.array(runs["final"]) < experiment.SOLVED * np.array(runs["initial"])
-        return solved.mean(axis=0)
-
-    def frame(lr, optimizer, seed=0):
-        task, runs, spikes = outcome(optimizer, seed)
-        i = int(np.argmin(np.abs(rates[::2] - lr)))
-        curves = [run.losses[::6, 0, i] for run in runs]
-        ends = [run.losses[-experiment.LAST :, 0, i].mean() for run in runs]
-        t = np.arange(1, settings.steps + 1)
-        trains = [task.target[:, 0], spikes[0][:, 0, i], spikes[1][:, 0, i]]
-        raster = [(t[s > 0], np.full(int(s.sum()), 3 - k)) for k, s in enumerate(trains)]
-        learn = [share(optimizer, rho) for rho in rhos]
-        at = 2 * i
+    def frame(lr, update, optimizer, target, reset):
+        i = shown["rates"].index(lr)
+        names = [f"{reset}/{target}/{optimizer}/rho={rho}" for rho in (1, 0)]
+        one, other = (shown["runs"][name] for name in names)
+        learn = [shares[name] for name in names]
+        at = int(np.argmin(np.abs(rates - lr)))
+        k = shown["updates"].index(update)
+        wanted = np.array(shown["targets"][target])
+        panels = [[one["losses"][i], other["losses"][i], [update]], [*learn, [lr]]]
+        for run in (one, other):
+            fired = np.array(run["spikes"][i][k])
+            panels.append([
+                np.array(run["membrane"][i][k]) / toy_study.LEVELS,
+                (wanted, np.full(len(wanted), 2.3)),
+                (fired, np.full(len(fired), 2.0)),
+                [experiment.NEURON.threshold],
+            ])  # fmt: skip
         text = (
-            f"At η = {rates[at]:.2g} the loss of seed {seed} goes from {curves[0][0]:.2f} to "
-            f"{ends[0]:.2f} with the term and to {ends[1]:.2f} without; of all seeds "
+            f"At η = {lr:.2g} the loss ends at {one['final'][i]:.2f} with the term and at "
+            f"{other['final'][i]:.2f} without (seed {shown['seed']}). Of all seeds "
             f"{learn[0][at]:.0%} learn with it and {learn[1][at]:.0%} without."
         )
-        return [curves, [*learn, [rates[at]]], raster], text
+        return panels, text
 
-    start = int((share("adam", 1.0) - share("adam", 0.0))[::2].argmax())
-    limits = (0, settings.updates), (0.001, 100)
+    gain = np.subtract(*(shares[f"zero/random/adam/rho={rho}"] for rho in (1, 0)))
+    start = int(gain[:: toy_study.SHOWN_RATES].argmax())
+    series = (
+        Series("target", "truth", "raster"), Series("spikes", "reset", "raster"),
+        Series("threshold θ", "faint", "hline"),
+    )  # fmt: skip
     return Explorer(
-        "One neuron, 21 learning rates",
-        "At which learning rate does the dashed curve give up first?",
+        "One neuron learns a spike train",
+        "At which learning rate does the dashed curve give up first? Watch its spikes miss the "
+        "target's marks while the solid one's still find them.",
         {
-            "lr": Control("learning rate η", rates[::2], start, label="{:.2g}".format),
-            "optimizer": _choice("optimiser", ("adam", "sgd")),
+            "lr": Control("learning rate η", shown["rates"], start, label="{:.2g}".format),
+            "update": Control(
+                "training, update", shown["updates"], len(shown["updates"]) - 1, play=True
+            ),
+            "optimizer": _choice("optimiser", experiment.OPTIMIZERS),
+            "target": _choice("target", experiment.TARGETS),
+            "reset": _choice("reset", RESETS),
         },
         [
             Panel(
-                "Loss during training", "update", "L", METHODS,
-                *limits, ylog=True, x=np.arange(0, settings.updates, 6),
+                "Loss during training", "update", "L",
+                (*METHODS, Series("shown below", "faint", "vline")),
+                (0, shown["updates"][-1]), (0.001, 100), ylog=True, x=shown["loss_updates"],
             ),
             Panel(
                 "Share of all seeds that learn", "learning rate η", "share",
                 (*METHODS, Series("this η", "faint", "vline")),
                 (rates[0], rates[-1]), (0, 1), xlog=True, x=rates,
             ),
-            Panel(
-                "Spikes after training, against the target", "time step t", "",
-                (Series("target", "truth", "raster"), Series("complete", "complete", "raster"),
-                 Series("dropped", "dropped", "raster")),
-                (0, settings.steps + 1), (0, 4),
-            ),
+            *(Panel(
+                f"Membrane and spikes, {name}", "time step t", "u",
+                (Series("membrane", role), *series), (0, t[-1] + 1), (-1, 2.5), x=t,
+            ) for name, role in (("with the term", "complete"), ("term dropped", "dropped"))),
         ],
         frame,
     )  # fmt: skip
+
+
+FAMILIES = {family.__name__: family for family in surrogates.FAMILIES}
+
+
+def toy_live_frame(lr, rho, optimizer, reset, surrogate, width, decay, threshold, tau, N, T, seed):
+    """Chapter 5, live: 25 learning rates, 100 updates, at rho and with the term dropped."""
+    from tsbp_core.experiments import toy as experiment
+
+    settings = experiment.Settings(steps=T, inputs=N, tau=tau, updates=100)
+    shape = 1 / width if surrogate == "FastSigmoid" else width
+    lif = LIF(decay, threshold, reset, FAMILIES[surrogate](shape, unit="area"), float(rho))
+    rates = np.logspace(-3, 1, 25)
+    i = int(np.argmin(np.abs(np.log(rates / lr))))
+    task = experiment.make_task([seed], settings, lif)
+    curves, ends, neurons, words = [], [], [], []
+    for own in (lif, replace(lif, reset_gradient=0.0)):
+        outcome = experiment.train(task, own, rates, optimizer=optimizer, settings=settings)
+        final = outcome.losses[-experiment.LAST :, 0].mean(axis=0) / outcome.losses[0, 0]
+        s, u = experiment.run_neurons(task, outcome.weights[:, i : i + 1], own)
+        fired, wanted = (np.flatnonzero(a) + 1 for a in (s[:, 0, 0], task.target[:, 0]))
+        marks = [(wanted, 0 * wanted + 2.3), (fired, 0 * fired + 2.0)]
+        curves.append((np.arange(settings.updates), outcome.losses[:, 0, i]))
+        ends.append(final)
+        neurons.append([(np.arange(1, T + 1), u[:, 0, 0] / threshold), *marks, [1.0]])
+        words.append(
+            f"{np.sum(final < experiment.SOLVED)} of 25 rates at ρ = {own.reset_gradient:g}"
+        )
+    text = (
+        f"The neuron learns at {words[0]} and at {words[1]}. At η = {rates[i]:.2g} it ends at "
+        f"{ends[0][i]:.0%} and {ends[1][i]:.0%} of its first loss."
+    )
+    return [[*curves, []], [*ends, [rates[i]]], *neurons], text
+
+
+toy_live = Explorer(
+    "One neuron learns a spike train, computed now",
+    "Which setting makes the two curves part, and which makes them meet?",
+    {
+        "lr": Control("learning rate η", np.logspace(-3, 1, 25), 10, label="{:.2g}".format),
+        "optimizer": _choice("optimiser", ("adam", "sgd")),
+        "reset": _choice("reset", (*RESETS, "none")),
+        "surrogate": _choice("surrogate", tuple(FAMILIES)),
+    },
+    [
+        Panel(
+            "Loss during training", "update", "L",
+            (*METHODS, Series("", "faint", "vline")), (0, 100), (0.001, 100), ylog=True,
+        ),
+        Panel(
+            "Final over initial loss", "learning rate η", "",
+            (*METHODS, Series("this η", "faint", "vline")),
+            (1e-3, 10), (0.001, 10), xlog=True, ylog=True, x=np.logspace(-3, 1, 25),
+        ),
+        *(Panel(
+            f"Membrane and spikes, {name}", "time step t", "u / θ",
+            (Series("membrane", role), Series("target", "truth", "raster"),
+             Series("spikes", "reset", "raster"), Series("threshold", "faint", "hline")),
+            (0, 101), (-1, 2.5),
+        ) for name, role in (("ρ as set", "complete"), ("term dropped", "dropped"))),
+    ],
+    toy_live_frame,
+)  # fmt: skip
 
 
 def memory_frame(steps, reset):

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -44,7 +45,9 @@ def save(name, *, command, settings, results, wall_time_s):
     RESULTS.mkdir(parents=True, exist_ok=True)
     target = RESULTS / f"{name}.json"
     with atomic_file(target) as file:
-        file.write(json.dumps(_finite(document), allow_nan=False, indent=1).encode())
+        text = json.dumps(_finite(document), allow_nan=False, indent=1)
+        text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)
+        file.write(text.encode())  # numbers in a row share a line
     return target
 
 

@@ -31,6 +31,8 @@ class Control:
     kind: str = "range"
     label: Callable = "{:g}".format
     """Turns a value into what is shown."""
+    play: bool = False
+    """Whether a button plays the values one after the other."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,10 @@ class Explorer:
 
         Parameters
         ----------
-        **ranges : tuple (low, high)
+        **ranges : tuple (low, high) or (low, high, start)
             A continuous slider in place of the control of that name, or for an argument that no
-            control has. The other controls keep their values.
+            control has. It starts where the control does, or at ``start``, or at ``low``. The
+            other controls keep their values.
         """
         import ipywidgets
 
@@ -111,15 +114,13 @@ class Explorer:
                     ipywidgets.SelectionSlider if control.kind == "range" else ipywidgets.Dropdown
                 )
                 sliders[name] = kind(options=options, index=control.start, description=name)
-        for name, (low, high) in ranges.items():
+        for name, (low, high, *start) in ranges.items():
             whole = isinstance(low, int) and isinstance(high, int)
             kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
             steps = {} if whole else {"step": (high - low) / 100}
-            value = (
-                self.controls[name].values[self.controls[name].start]
-                if name in self.controls
-                else low
-            )
+            if name in self.controls and not start:
+                start = [self.controls[name].values[self.controls[name].start]]
+            value = start[0] if start else low
             sliders[name] = kind(value=value, min=low, max=high, description=name,
                                  continuous_update=False, **steps)  # fmt: skip
 
@@ -136,12 +137,14 @@ class Explorer:
             return HTML(f"<p role='alert'>{html.escape(str(error))}</p>")
 
     def _html(self, controls, frames):
+        pool, known = [], {}
         data = {
             "title": self.title,
             "question": self.question,
             "controls": [_control(control) for control in controls],
             "panels": [_panel(panel) for panel in self.panels],
-            "frames": [[self._series(series), text] for series, text in frames],
+            "frames": [[self._series(series, pool, known), text] for series, text in frames],
+            "pool": pool,
         }
         # In a script element only "</" and "<!--" matter; escaping every "<" settles both.
         text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
@@ -154,7 +157,8 @@ class Explorer:
             f'<script type="module">{(_HERE / "explorer.js").read_text()}</script>'
         )
 
-    def _series(self, frame):
+    def _series(self, frame, pool, known):
+        """Places in ``pool`` of the frame's series; equal ones share a place."""
         if len(frame) != len(self.panels):
             raise ValueError(f"the frame has {len(frame)} panels, not {len(self.panels)}")
         for panel, drawn in zip(self.panels, frame, strict=True):
@@ -169,11 +173,17 @@ class Explorer:
                         f"series {series.label!r} of panel {panel.title!r} has {len(values)} "
                         f"values for {len(panel.x)} x"
                     )
-        return [
-            [[_numbers(v) for v in values] if isinstance(values, tuple) else _numbers(values)
-             for values in drawn]
-            for drawn in frame
-        ]  # fmt: skip
+
+        def place(values):
+            pair = isinstance(values, tuple)
+            numbers = [_numbers(v) for v in values] if pair else _numbers(values)
+            key = str(numbers)
+            if key not in known:
+                known[key] = len(pool)
+                pool.append(numbers)
+            return known[key]
+
+        return [[place(values) for values in drawn] for drawn in frame]
 
 
 def _control(control):
@@ -185,7 +195,13 @@ def _control(control):
             f"{len(control.values)} values"
         )
     labels = [v if isinstance(v, str) else control.label(v) for v in control.values]
-    return {"name": control.name, "labels": labels, "start": control.start, "kind": control.kind}
+    return {
+        "name": control.name,
+        "labels": labels,
+        "start": control.start,
+        "kind": control.kind,
+        "play": control.play,
+    }
 
 
 def _panel(panel):

@@ -14,8 +14,8 @@ def bootstrap_interval(values, resamples=10_000, seed=0, statistic=np.mean):
     return np.percentile(statistic(values[picks], axis=1), [2.5, 97.5], axis=0)
 
 
-def t_interval(values):
-    """95 % interval of the mean of ``values`` [S] by Student's t, for few seeds (S >= 2)."""
+def t_interval(values, level=0.95):
+    """Interval of the mean of ``values`` [S] by Student's t, for few seeds (S >= 2)."""
     values = np.asarray(values, float)
-    half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    half = stats.sem(values) * stats.t.ppf((1 + level) / 2, len(values) - 1)
     return values.mean() - half, values.mean() + half

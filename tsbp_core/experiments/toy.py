@@ -2,31 +2,32 @@
 
 Our set-up, since the paper's is known from its abstract only (one neuron, 100 steps): N inputs fire
 at random; their synaptic traces, weighted, are the neuron's current; the loss compares the trace of
-the neuron's spikes with that of a random target. Everything is vectorised over seeds and learning
-rates: arrays are [T, S, L] for T steps, S seeds and L learning rates.
+the neuron's spikes with that of a target. Everything is vectorised over seeds and learning rates:
+arrays are [T, S, L] for T steps, S seeds and L learning rates.
 """
 
-import argparse
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from tsbp_core import LIF, numpy_lif, results, surrogates
-from tsbp_core.experiments.statistics import bootstrap_interval
+from tsbp_core import LIF, numpy_lif, surrogates
 
-COMMAND = "make toy"
 LAST = 20
 """Updates at the end over which the final loss is averaged."""
 SOLVED = 0.2
 """A run has learnt if its final loss is below this share of the initial one."""
+TARGETS = ("random", "teacher", "regular")
+OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The task. ``rate``: spikes a step; ``tau``: synaptic time constant in steps."""
+    """The task. ``rate``: spikes a step; ``tau``: synaptic time constant in steps.
+
+    ``target``: "random" spikes at the same rate, those of a "teacher" neuron with random weights on
+    the same inputs, or "regular" ones, every 1/rate steps.
+    """
 
     steps: int = 100
     inputs: int = 100
@@ -35,6 +36,7 @@ class Settings:
     weight_mean: float = 0.05
     weight_std: float = 0.2
     updates: int = 300
+    target: str = "random"
 
 
 NEURON = LIF(decay=0.8, threshold=1.0, reset="zero", surrogate=surrogates.Sigmoid(0.2, unit="area"))
@@ -60,16 +62,32 @@ class Outcome(NamedTuple):
     """True where a gradient was not finite; such a run stops and keeps its weights, [S, L]."""
 
 
-def make_task(seeds, settings=None):
-    """Draw inputs, initial weights and target for each seed, independently of the method."""
+def make_task(seeds, settings=None, lif=NEURON):
+    """Draw inputs, initial weights and target for each seed, independently of the method.
+
+    Raises
+    ------
+    ValueError
+        If the target's kind is unknown.
+    """
     p = settings or Settings()
+    if p.target not in TARGETS:
+        raise ValueError(f"target must be one of {TARGETS}, got {p.target!r}")
     draws = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
         spikes = (rng.random((p.steps, p.inputs)) < p.rate).astype(float)
+        traces = numpy_lif.trace(spikes, p.tau)
         weights = rng.normal(p.weight_mean, p.weight_std, p.inputs)
-        target = (rng.random(p.steps) < p.rate).astype(float)
-        draws.append((numpy_lif.trace(spikes, p.tau).T, weights, target))
+        if p.target == "random":
+            target = (rng.random(p.steps) < p.rate).astype(float)
+        elif p.target == "teacher":
+            teacher = rng.normal(p.weight_mean, p.weight_std, p.inputs)
+            target = numpy_lif.forward(traces @ teacher, lif).spikes
+        else:
+            period = round(1 / p.rate)
+            target = (np.arange(1, p.steps + 1) % period == 0).astype(float)
+        draws.append((traces.T, weights, target))
     traces, weights, targets = zip(*draws, strict=True)
     return Task(np.stack(traces), np.stack(weights), np.stack(targets, axis=1))
 
@@ -80,7 +98,30 @@ def run_neurons(task, weights, lif):
     return numpy_lif.forward(x, lif)
 
 
-def train(task, lif, learning_rates, *, optimizer="adam", settings=None, progress=None):
+def weight_gradient(task, g, run, lif):
+    """dL/dw [S, L, N], given g = dL/ds [T, S, L]."""
+    dx = numpy_lif.backward(g, run, lif)
+    return dx.transpose(1, 2, 0) @ task.traces.transpose(0, 2, 1)
+
+
+def compare_gradients(task, g, run, lif):
+    """Cosine of the detached and the complete dL/dw, and detached over complete length, [S, L].
+
+    NaN where one of them is zero.
+    """
+    complete, detached = (
+        weight_gradient(task, g, run, replace(lif, reset_gradient=rho)) for rho in (1.0, 0.0)
+    )
+    a, b = np.linalg.norm(complete, axis=-1), np.linalg.norm(detached, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine = (complete * detached).sum(axis=-1) / (a * b)
+        ratio = np.where(np.isfinite(cosine), b / a, np.nan)
+    return cosine, ratio
+
+
+def train(
+    task, lif, learning_rates, *, optimizer="adam", settings=None, length_of=None, watch=None
+):
     """Train one neuron for each seed and learning rate by full-batch gradient descent.
 
     Parameters
@@ -93,8 +134,10 @@ def train(task, lif, learning_rates, *, optimizer="adam", settings=None, progres
     optimizer : {"adam", "sgd"}, default "adam"
         Adam with betas 0.9 and 0.999 and eps 1e-8, or plain gradient descent.
     settings : Settings, optional
-    progress : callable, optional
-        Called once after each update.
+    length_of : LIF, optional
+        Give each gradient the length that this neuron's rule has at the same weights.
+    watch : callable, optional
+        Called before each update with its number, the run and dL/ds.
 
     Returns
     -------
@@ -105,8 +148,8 @@ def train(task, lif, learning_rates, *, optimizer="adam", settings=None, progres
     ValueError
         If the optimizer is unknown, or a learning rate is not positive and finite.
     """
-    if optimizer not in ("adam", "sgd"):
-        raise ValueError(f"optimizer must be 'adam' or 'sgd', got {optimizer!r}")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer must be one of {OPTIMIZERS}, got {optimizer!r}")
     lr = np.asarray(learning_rates, float)[:, None]
     if not ((lr > 0) & np.isfinite(lr)).all():
         raise ValueError(f"learning rates must be positive and finite, got {learning_rates}")
@@ -116,12 +159,14 @@ def train(task, lif, learning_rates, *, optimizer="adam", settings=None, progres
     losses = np.empty((settings.updates, *w.shape[:2]))
     diverged = np.zeros(w.shape[:2], bool)
     m, m2 = np.zeros_like(w), np.zeros_like(w)
-    inputs = task.traces.transpose(0, 2, 1)
     for i in range(settings.updates):
         run = run_neurons(task, w, lif)
         losses[i], g = loss(run.spikes)
-        dx = numpy_lif.backward(g, run, lif)
-        dw = dx.transpose(1, 2, 0) @ inputs
+        if watch:
+            watch(i, run, g)
+        dw = weight_gradient(task, g, run, lif)
+        if length_of:
+            dw = _rescale(dw, weight_gradient(task, g, run, length_of))
         diverged |= ~np.isfinite(dw).all(axis=-1)
         dw[diverged] = 0.0
         if optimizer == "adam":
@@ -129,121 +174,27 @@ def train(task, lif, learning_rates, *, optimizer="adam", settings=None, progres
             m2 += 0.001 * (dw * dw - m2)
             dw = m / (1 - 0.9 ** (i + 1)) / (np.sqrt(m2 / (1 - 0.999 ** (i + 1))) + 1e-8)
         w = np.where(diverged[..., None], w, w - lr * dw)
-        if progress:
-            progress()
     return Outcome(losses, w, diverged)
 
 
-def sweep(learning_rates=LEARNING_RATES, seeds=20, lif=NEURON, settings=None, quiet=False):
-    """Train both methods with both optimisers on the same tasks.
-
-    Parameters
-    ----------
-    learning_rates : sequence of L floats
-    seeds : int, default 20
-        Seeds 0 to ``seeds`` - 1. Both methods see the same inputs, weights and targets.
-    lif : LIF
-        The neuron; its ``reset_gradient`` is set by the sweep.
-    settings : Settings, optional
-    quiet : bool, default False
-        Show no progress bar.
-
-    Returns
-    -------
-    dict
-        ``{optimizer: {"rho=1" | "rho=0": {"initial", "final", "diverged"}}}``: the initial loss and
-        the mean of the last 20 losses of every run, and whether it diverged, as [S][L] lists.
-    """
-    settings = settings or Settings()
-    task = make_task(range(seeds), settings)
-    outcome = {}
-    with tqdm(total=4 * settings.updates, unit="update", disable=quiet) as bar:
-        for optimizer in ("adam", "sgd"):
-            outcome[optimizer] = {}
-            for rho in (1.0, 0.0):
-                losses, _, diverged = train(
-                    task,
-                    replace(lif, reset_gradient=rho),
-                    learning_rates,
-                    optimizer=optimizer,
-                    settings=settings,
-                    progress=bar.update,
-                )
-                outcome[optimizer][f"rho={rho:.0f}"] = {
-                    "initial": losses[0].round(5).tolist(),
-                    "final": losses[-LAST:].mean(axis=0).round(5).tolist(),
-                    "diverged": diverged.tolist(),
-                }
-    return outcome
+def _rescale(dw, other):
+    """``dw`` with the length of ``other``; zero where ``dw`` has no direction."""
+    length, wanted = (np.linalg.norm(d, axis=-1, keepdims=True) for d in (dw, other))
+    return np.divide(dw, length, out=np.zeros_like(dw), where=length > 0) * wanted
 
 
-def robust_width(initial, final, learning_rates):
+def robust_width(initial, final, learning_rates, solved=SOLVED):
     """Decades of learning rate at which a run has learnt, for each seed [S].
 
-    ``initial`` and ``final`` are losses [S, L]; the learning rates are equally spaced in log.
+    ``initial`` [S] and ``final`` [S, L] are losses; the learning rates are equally spaced in log.
     """
-    learnt = np.asarray(final) < SOLVED * np.asarray(initial)
-    spacing = np.diff(np.log10(learning_rates)).mean()
-    return learnt.sum(axis=1) * spacing
+    learnt = np.asarray(final) < solved * np.asarray(initial)[:, None]
+    return learnt.sum(axis=1) * np.diff(np.log10(learning_rates)).mean()
 
 
-def compare(study):
-    """Summarise a results document of this study, pairing the methods seed by seed.
+def van_rossum(spikes, target, tau=10.0):
+    """Distance of spike trains [T, ...]: 1/sqrt(2) for one spike alone, if tau (steps) is long.
 
-    Returns
-    -------
-    dict
-        By optimizer: ``ratio`` {rho: final over initial loss [S, L]}, ``width`` {rho: robust width
-        [S]}, ``gain`` (mean, low, high) of the width's paired difference, rho = 1 minus rho = 0.
+    Its time constant differs from that of the loss, so that it is another view of the result.
     """
-    rates = study["settings"]["learning_rates"]
-    summary = {}
-    for optimizer, methods in study["results"].items():
-        ratio, width = {}, {}
-        for rho in (1.0, 0.0):
-            runs = methods[f"rho={rho:.0f}"]
-            ratio[rho] = np.array(runs["final"]) / np.array(runs["initial"])
-            width[rho] = robust_width(runs["initial"], runs["final"], rates)
-        difference = width[1.0] - width[0.0]
-        gain = (difference.mean(), *bootstrap_interval(difference))
-        summary[optimizer] = {"ratio": ratio, "width": width, "gain": gain}
-    return summary
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsbp_core.experiments.toy", description=__doc__
-    )
-    parser.add_argument("--seeds", type=int, default=20, help="number of paired seeds (20)")
-    parser.add_argument("--updates", type=int, default=Settings.updates, help="updates a run (300)")
-    parser.add_argument("--name", default="toy", help="results file in data/results (toy)")
-    args = parser.parse_args(argv)
-    if args.seeds < 2 or args.updates < LAST:
-        parser.error(f"needs at least 2 seeds and {LAST} updates")
-    settings = Settings(updates=args.updates)
-    start = time.perf_counter()
-    outcome = sweep(seeds=args.seeds, settings=settings)
-    path = results.save(
-        args.name,
-        command=COMMAND,
-        settings={
-            "task": asdict(settings),
-            "neuron": repr(NEURON),
-            "learning_rates": LEARNING_RATES.tolist(),
-            "seeds": list(range(args.seeds)),
-        },
-        results=outcome,
-        wall_time_s=time.perf_counter() - start,
-    )
-    for optimizer, found in compare(results.load(args.name)).items():
-        width, (mean, low, high) = found["width"], found["gain"]
-        print(
-            f"{optimizer}: robust width {width[1.0].mean():.2f} decades with the term, "
-            f"{width[0.0].mean():.2f} without; paired difference {mean:+.2f} "
-            f"[{low:+.2f}, {high:+.2f}]"
-        )
-    print(f"wrote {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return np.sqrt(2.0 * tau * numpy_lif.TraceLoss(target, tau)(spikes)[0])
