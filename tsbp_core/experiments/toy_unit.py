@@ -104,7 +104,7 @@ def step_factors(run, lif):
     """du[t+1]/du[t] of each step but the last, [T-1, ...]."""
     s, u = run.spikes[:-1], run.membrane[:-1]
     h = lif.surrogate.derivative(u - lif.threshold)
-    return lif.decay * neuron.reset_slope(u, s, h, lif)
+    return np.broadcast_to(lif.decay * neuron.reset_slope(u, s, h, lif), u.shape)
 
 
 def products(run, lif):
