@@ -30,6 +30,8 @@ SHOWN_RATES, SHOWN_UPDATES, LEVELS = 2, (0, 5, 20, 60, 150, 299), 20
 """For the explorer: every so many learning rates, these updates, membrane levels a threshold."""
 CODE = (neuron, numpy_lif, surrogates, toy, toy_unit)
 """Modules that decide the numbers: units computed by another version of them are not used again."""
+SPIKES = "van_rossum", "count_error"
+"""Outcomes that only the main study keeps for every run."""
 DECADE = 8
 """Learning rates a decade."""
 
@@ -54,7 +56,6 @@ def factors():
     """The map: changes of the neuron and of the task, by factor and label."""
     area = {"unit": "area"}
     families = {
-        "Sigmoid": surrogates.Sigmoid(0.2, **area),
         "FastSigmoid": surrogates.FastSigmoid(2.5, **area),
         "Triangle": surrogates.Triangle(0.8, **area),
         "Rectangle": surrogates.Rectangle(0.8, **area),
@@ -62,19 +63,17 @@ def factors():
         "Arctan": surrogates.Arctan(0.8 / np.pi, **area),
     }
     return {
+        "default": {"": ({}, {})},
         "surrogate": {name: ({"surrogate": s}, {}) for name, s in families.items()},
-        "unit": {
-            "area": ({}, {}),
-            "peak": ({"surrogate": surrogates.Sigmoid(0.2)}, {}),
-        },
+        "unit": {"peak": ({"surrogate": surrogates.Sigmoid(0.2)}, {})},
         "width": {
             f"{w:g}": ({"surrogate": surrogates.Sigmoid(w, **area)}, {})
-            for w in (0.05, 0.1, 0.2, 0.4, 0.8)
+            for w in (0.05, 0.1, 0.4, 0.8)
         },
-        "reset": {reset: ({"reset": reset}, {}) for reset in ("zero", "subtract")},
-        "decay": {f"{d:g}": ({"decay": d}, {}) for d in (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)},
-        "T": {f"{n}": ({}, {"steps": n}) for n in (25, 50, 100, 200, 400)},
-        "N": {f"{n}": ({}, {"inputs": n}) for n in (20, 50, 100, 200, 400)},
+        "reset": {"subtract": ({"reset": "subtract"}, {})},
+        "decay": {f"{d:g}": ({"decay": d}, {}) for d in (0.5, 0.7, 0.9, 0.95, 0.99)},
+        "T": {f"{n}": ({}, {"steps": n}) for n in (25, 50, 200, 400)},
+        "N": {f"{n}": ({}, {"inputs": n}) for n in (20, 50, 200, 400)},
     }
 
 
@@ -195,15 +194,16 @@ def per_seed(found):
 
     ``width``: decades at which it learns. ``best``: least final over initial loss. ``area``: final
     over initial loss, integrated over log10 of the learning rate. ``van_rossum``, ``count_error``:
-    at that seed's best rate. ``too_large``, ``too_small``: final over initial loss at ten times,
-    and a tenth of, the rate that is best for the mean over seeds.
+    at that seed's best rate, where kept. ``too_large``, ``too_small``: final over initial loss
+    at ten times, and a tenth of, the rate that is best for the mean over seeds.
     """
     share = ratio(found)
     best = share.argmin(axis=1)
     common = int(share.mean(axis=0).argmin())
     at_best = {
         key: np.take_along_axis(np.array(found[key], float), best[:, None], axis=1)[:, 0]
-        for key in ("van_rossum", "count_error")
+        for key in SPIKES
+        if key in found
     }
     return {
         "width": toy.robust_width(found["initial"], found["final"], RATES),
@@ -317,6 +317,10 @@ def main(argv=None):
     units = units_of(seeds)
     folder = results.PROJECT / "data" / "checkpoints" / name
     found = run_study(units, folder, args.jobs, args.scheduler)
+    if args.study != "main":
+        for outcomes in found.values():
+            for key in SPIKES:
+                del outcomes[key]
     path = results.save(
         name,
         command=command,
