@@ -191,7 +191,7 @@ def toy():
     shown = results.load("toy-explorer")["results"]
     study = results.load("toy")["results"]
     rates = experiment.LEARNING_RATES
-    t = np.arange(1, experiment.Settings().steps + 1)
+    steps = experiment.Settings().steps
     shares = {name: toy_study.success(found)[0] for name, found in study.items()}
 
     def frame(lr, update, optimizer, target, reset):
@@ -250,7 +250,8 @@ def toy():
             ),
             *(Panel(
                 f"Membrane and spikes, {name}", "time step t", "u",
-                (Series("membrane", role), *series), (0, t[-1] + 1), (-1, 2.5), x=t,
+                (Series("membrane", role), *series),
+                (0, steps + 1), (-1, 2.5), x=np.arange(1, steps + 1),
             ) for name, role in (("with the term", "complete"), ("term dropped", "dropped"))),
         ],
         frame,
