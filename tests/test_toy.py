@@ -133,6 +133,10 @@ def test_van_rossum_of_one_spike():
     assert distance[1] == 0
 
 
+def test_interval_text():
+    assert statistics.interval_text(0.314, -0.2, 1) == "+0.31 [-0.20, +1.00]"
+
+
 def test_intervals():
     values = np.random.default_rng(0).normal(1.0, 2.0, 400)
     low, high = statistics.bootstrap_interval(values)

@@ -218,8 +218,11 @@ def toy():
         )
         return panels, text
 
-    gain = np.subtract(*(shares[f"zero/random/adam/rho={rho}"] for rho in (1, 0)))
-    start = int(gain[:: toy_study.SHOWN_RATES].argmax())
+    # Start where both this seed's loss and the share of all seeds differ most.
+    names = [f"zero/random/adam/rho={rho}" for rho in (1, 0)]
+    gain = np.subtract(*(shares[name] for name in names))[:: toy_study.SHOWN_RATES]
+    one, other = (np.array(shown["runs"][name]["final"]) for name in names)
+    start = int((gain * np.log(other / one)).argmax())
     series = (
         Series("target", "truth", "raster"), Series("spikes", "reset", "raster"),
         Series("threshold θ", "faint", "hline"),

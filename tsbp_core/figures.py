@@ -325,7 +325,7 @@ def along_training(along):
             low, _, middle, _, high = np.transpose([step[key] for step in by_update.values()])
             ax.fill_between(updates, low, high, alpha=0.15, linewidth=0, color=style["color"])
             ax.plot(updates, middle, label=label, **style)
-    panels[0].set(xscale="log", xlabel="update", ylabel="cosine", ylim=(-0.6, 1.05))
+    panels[0].set(xscale="log", xlabel="update", ylabel="cosine", ylim=(0, 1.05))
     panels[1].set(xscale="log", yscale="log", xlabel="update", ylabel="detached / complete length")
     panels[1].axhline(1, color=FAINT, linewidth=1)
     panels[0].legend(loc="lower left", fontsize=10)
@@ -348,7 +348,7 @@ def products(by_reset):
             ax.plot(lags, sizes[:, 2], **style)
         ax.set(title=f"reset {reset_}", xlabel="steps back", yscale="log", ylim=(1e-6, 2))
     panels[0].set_ylabel("size of the product")
-    panels[0].legend(loc="lower left", fontsize=10)
+    panels[0].legend(loc="upper right", fontsize=10)
     return figure
 
 

@@ -14,6 +14,11 @@ def bootstrap_interval(values, resamples=10_000, seed=0, statistic=np.mean):
     return np.percentile(statistic(values[picks], axis=1), [2.5, 97.5], axis=0)
 
 
+def interval_text(mean, low, high, digits=2):
+    """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"."""
+    return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
 def t_interval(values, level=0.95):
     """Interval of the mean of ``values`` [S] by Student's t, for few seeds (S >= 2)."""
     values = np.asarray(values, float)

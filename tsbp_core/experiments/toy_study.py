@@ -24,12 +24,12 @@ from tsbp_core.experiments.toy_unit import Unit, digits
 
 RHOS = (1.0, 0.5, 0.0)
 CHUNK = 50
-"""Seeds a unit: enough for vectorisation, few enough for the cache."""
+"""Seeds a unit, enough for vectorisation and few enough for the cache."""
 RATES = toy.LEARNING_RATES
 SHOWN_RATES, SHOWN_UPDATES, LEVELS = 2, (0, 5, 20, 60, 150, 299), 20
-"""For the explorer: every so many learning rates, these updates, membrane levels a threshold."""
+"""Of the explorer, every so many learning rates, which updates, membrane levels a threshold."""
 CODE = (neuron, numpy_lif, surrogates, toy, toy_unit)
-"""Modules that decide the numbers: units computed by another version of them are not used again."""
+"""Modules that decide the numbers. Units computed by other versions of them are not used again."""
 SPIKES = "van_rossum", "count_error"
 """Outcomes that only the main study keeps for every run."""
 DECADE = 8
