@@ -55,7 +55,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
 def test_units_of_other_code_or_settings_are_not_used_again(monkeypatch):
     one, two = small_units()[:2]
     keys = {toy_study._key(unit) for unit in (one, two, replace(one, optimizer="sgd"))}
-    monkeypatch.setattr(toy_study, "CODE", toy_study.CODE[1:])
+    monkeypatch.setattr(toy_study, "_CODE", toy_study._CODE[1:])
     assert toy_study._key(one) not in keys
     assert len(keys) == 3
 
@@ -70,9 +70,12 @@ def test_seeds_are_joined_in_order(tmp_path):
         np.testing.assert_allclose(parts[name]["final"], found["final"], rtol=1e-3)
 
 
-def test_diverged_runs_keep_their_seeds():
+def test_diverged_runs_keep_their_seeds(tmp_path, monkeypatch):
     units = toy_study._chunks(3, [toy_unit.Unit("u", toy.NEURON)], 2)
     assert [(u.start, u.stop) for u in units] == [(0, 2), (2, 3)]
+    monkeypatch.setattr(toy_unit, "run_unit", lambda unit: {"diverged": [[0, 7]]})
+    found = toy_study.run_study(units, tmp_path, quiet=True)
+    assert found == {"u": {"diverged": [[0, 7], [2, 7]]}}
 
 
 def test_the_units_are_those_that_were_announced():

@@ -6,6 +6,7 @@ kept on disk when done, and a study that was cut off goes on where it stopped.
 """
 
 import argparse
+import contextlib
 import hashlib
 import itertools
 import json
@@ -28,7 +29,7 @@ CHUNK = 50
 RATES = toy.LEARNING_RATES
 SHOWN_RATES, SHOWN_UPDATES, LEVELS = 2, (0, 5, 20, 60, 150, 299), 20
 """Of the explorer, every so many learning rates, which updates, membrane levels a threshold."""
-CODE = (neuron, numpy_lif, surrogates, toy, toy_unit)
+_CODE = (neuron, numpy_lif, surrogates, toy, toy_unit)
 """Modules that decide the numbers. Units computed by other versions of them are not used again."""
 SPIKES = "van_rossum", "count_error"
 """Outcomes that only the main study keeps for every run."""
@@ -161,20 +162,20 @@ def run_study(units, folder, jobs=1, scheduler=None, quiet=False):
 
 
 def _key(unit):
-    code = b"".join(Path(module.__file__).read_bytes() for module in CODE)
+    code = b"".join(Path(module.__file__).read_bytes() for module in _CODE)
     return hashlib.sha256(repr(unit).encode() + code).hexdigest()[:16]
 
 
 def _run_missing(units, jobs, scheduler):
     """Yield (unit, result) as units finish."""
-    if scheduler:
-        from dask.distributed import Client
+    with contextlib.ExitStack() as stack:
+        if scheduler:
+            from dask.distributed import Client
 
-        client = Client(scheduler)
-        backend = joblib.parallel_config("dask", client=client)
-    else:
-        backend = joblib.parallel_config("loky", n_jobs=jobs)
-    with backend:
+            client = stack.enter_context(Client(scheduler))
+            stack.enter_context(joblib.parallel_config("dask", client=client))
+        else:
+            stack.enter_context(joblib.parallel_config("loky", n_jobs=jobs))
         yield from joblib.Parallel(return_as="generator_unordered")(
             joblib.delayed(_with_result)(unit) for unit in units
         )
@@ -215,9 +216,9 @@ def per_seed(found):
     }
 
 
-def success(found, solved=toy.SOLVED):
+def success(found):
     """Share of seeds that learn at each learning rate [L], and its 95 % bootstrap interval."""
-    learnt = ratio(found) < solved
+    learnt = ratio(found) < toy.SOLVED
     return learnt.mean(axis=0), *bootstrap_interval(learnt)
 
 
