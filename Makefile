@@ -13,7 +13,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab toy toy-map toy-why toy-explorer cifar10 bench clean
+.PHONY: help setup book test lab toy toy-wide toy-map toy-why toy-explorer cifar10 bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,8 +46,8 @@ test: book  ## Lint, build the book, run all tests
 lab: $(READY)  ## Open the chapters in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir book
 
-toy:  ## The single neuron's main study; also toy-map, toy-why, toy-explorer (minutes, resumable)
-toy toy-map toy-why toy-explorer: $(READY)
+toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (minutes, resumable)
+toy toy-wide toy-map toy-why toy-explorer: $(READY)
 	$(BIN)/python -m tsbp_core.experiments.toy_study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
 
 cifar10: $(READY)  ## Train both methods on CIFAR-10 (PRESET=quick SEEDS=3; minutes, resumable)

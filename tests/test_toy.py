@@ -62,9 +62,9 @@ def test_a_diverging_run_is_recorded_and_the_others_go_on():
 
 
 def test_robust_width_counts_decades():
-    rates = np.logspace(-2, 0, 5)
-    final = np.array([[1, 0.1, 0.1, 0.19, 1], [1, 1, 1, 0.2, 1]])
-    np.testing.assert_allclose(toy.robust_width([1, 1], final, rates), [1.5, 0.0])
+    final = np.array([[1, 0.1, 0.1, 0.19, 1], [1, 1, 1, 0.2, np.inf]])
+    np.testing.assert_allclose(toy.robust_width([1, 1], final), [3 / 8, 0.0])
+    np.testing.assert_allclose(toy.robust_width([1, 2], final, 0.15), [2 / 8, 1 / 8])
 
 
 def test_targets():

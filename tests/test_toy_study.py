@@ -119,6 +119,7 @@ def unit_result(final):
     final = np.array(final, float)
     return {
         "initial": np.ones(len(final)).tolist(),
+        "silent": np.full(len(final), 0.4).tolist(),
         "final": final.tolist(),
         "van_rossum": (2 * final).tolist(),
         "count_error": np.arange(final.size).reshape(final.shape).tolist(),
@@ -131,6 +132,7 @@ def test_outcomes_of_each_seed():
     final[1, 12] = 0.05
     found = toy_study.per_seed(unit_result(final))
     np.testing.assert_allclose(found["width"], [1.0, 0.125])
+    np.testing.assert_allclose(found["strict"], [0.0, 0.125])
     np.testing.assert_allclose(found["best"], [0.1, 0.05])
     np.testing.assert_allclose(found["van_rossum"], [0.2, 0.1])
     np.testing.assert_allclose(found["count_error"], [10, 41 + 12])
@@ -141,6 +143,21 @@ def test_outcomes_of_each_seed():
     assert share[11] == 0.5
     assert low[11] == 0.0
     assert high[11] == 1.0
+
+
+def test_silence_can_pass_and_diverged_runs_cannot():
+    found = {"initial": [1.0, 1.0], "silent": [0.1, 0.3], "final": [[0.1, None], [0.1, 0.3]]}
+    assert toy_study.silence_passes(found).tolist() == [True, False]
+    assert toy_study.ratio(found).tolist() == [[0.1, np.inf], [0.1, 0.3]]
+    np.testing.assert_allclose(toy_study.per_seed(found)["strict"], [0.0, 0.0])
+    np.testing.assert_allclose(toy_study.per_seed(found)["width"], [1 / 8, 1 / 8])
+
+
+def test_the_wide_grid_holds_the_announced_one():
+    unit = toy_study.units_main()[0]
+    np.testing.assert_array_equal(unit.rates, toy.LEARNING_RATES)
+    np.testing.assert_allclose(toy_study.units_wide()[0].rates[16:], toy.LEARNING_RATES)
+    assert all(u.decades == toy_study.WIDE for u in toy_study.units_map() + toy_study.units_why())
 
 
 def test_effects_are_simultaneous():
@@ -181,12 +198,13 @@ def test_command_line_writes_results(tmp_path, monkeypatch):
         toy_study.main(["main", "--seeds", "1"])
 
 
-@pytest.mark.parametrize("name", ["toy", "toy-map", "toy-why"])
+@pytest.mark.parametrize("name", ["toy", "toy-wide", "toy-map", "toy-why"])
 def test_committed_results_match_the_code(name):
     """Part of a unit, afresh. Another machine rounds otherwise and single runs are chaotic."""
     study = results.load(name)
     units = {
-        "toy": toy_study.units_main, "toy-map": toy_study.units_map, "toy-why": toy_study.units_why
+        "toy": toy_study.units_main, "toy-wide": toy_study.units_wide,
+        "toy-map": toy_study.units_map, "toy-why": toy_study.units_why,
     }[name](study["settings"]["seeds"])  # fmt: skip
     assert set(study["results"]) == {unit.name for unit in units}
     unit = replace(units[0], start=0, stop=20, probe=False)

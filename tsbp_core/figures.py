@@ -263,16 +263,19 @@ def detached_errors(lengths, by_length, widths, by_width):
     return figure
 
 
-def learning_rate_curves(learning_rates, ratio_by_rho, interval):
-    """Final over initial loss against the learning rate: mean over seeds and its 95 % band."""
+def learning_rate_curves(learning_rates, ratio_by_rho, interval, solved):
+    """Final over initial loss against the learning rate: mean over seeds and its 95 % band.
+
+    ``solved``: the share below which a run counts as having learnt.
+    """
     figure, (left, right) = axes(1, 2, height=3.0)
     for rho, ratio in ratio_by_rho.items():
         style = STYLES[rho]
-        for ax, values in ((left, ratio), (right, (ratio < 0.2).astype(float))):
+        for ax, values in ((left, ratio), (right, (ratio < solved).astype(float))):
             low, high = interval(values)
             ax.fill_between(learning_rates, low, high, color=style["color"], alpha=0.2, linewidth=0)
             ax.plot(learning_rates, values.mean(axis=0), **style)
-    left.axhline(0.2, color=FAINT, linestyle=":")
+    left.axhline(solved, color=FAINT, linestyle=":")
     left.set(xscale="log", yscale="log", xlabel="learning rate η", ylabel="final / initial loss")
     right.set(xscale="log", xlabel="learning rate η", ylabel="share of seeds that learn")
     left.legend(loc="upper left", bbox_to_anchor=(0, 1.3), fontsize=10)

@@ -183,13 +183,13 @@ def _rescale(dw, other):
     return np.divide(dw, length, out=np.zeros_like(dw), where=length > 0) * wanted
 
 
-def robust_width(initial, final, learning_rates, solved=SOLVED):
+def robust_width(initial, final, solved=SOLVED, rates_per_decade=8):
     """Decades of learning rate at which a run has learnt, for each seed [S].
 
-    ``initial`` [S] and ``final`` [S, L] are losses; the learning rates are equally spaced in log.
+    ``initial`` [S] and ``final`` [S, L] are losses.
     """
     learnt = np.asarray(final) < solved * np.asarray(initial)[:, None]
-    return learnt.sum(axis=1) * np.diff(np.log10(learning_rates)).mean()
+    return learnt.sum(axis=1) / rates_per_decade
 
 
 def van_rossum(spikes, target, tau=10.0):

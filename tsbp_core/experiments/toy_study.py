@@ -21,7 +21,7 @@ from tqdm import tqdm
 from tsbp_core import neuron, numpy_lif, results, surrogates
 from tsbp_core.experiments import toy, toy_unit
 from tsbp_core.experiments.statistics import bootstrap_interval, t_interval
-from tsbp_core.experiments.toy_unit import Unit, digits
+from tsbp_core.experiments.toy_unit import DECADE, Unit, digits
 
 RHOS = (1.0, 0.5, 0.0)
 CHUNK = 50
@@ -33,8 +33,8 @@ _CODE = (neuron, numpy_lif, surrogates, toy, toy_unit)
 """Modules that decide the numbers. Units computed by other versions of them are not used again."""
 SPIKES = "van_rossum", "count_error"
 """Outcomes that only the main study keeps for every run."""
-DECADE = 8
-"""Learning rates a decade."""
+WIDE = (-6, 1)
+"""Decades of the added, wider grid: some ranges that work reach below the announced one."""
 
 
 def units_main(seeds=100):
@@ -51,6 +51,12 @@ def units_main(seeds=100):
             for rho in rhos
         ],
     )  # fmt: skip
+
+
+def units_wide(seeds=100):
+    """The main study without rho = 0.5, on the wide grid."""
+    units = [unit for unit in units_main(seeds) if unit.lif.reset_gradient != 0.5]
+    return [replace(unit, decades=WIDE) for unit in units]
 
 
 def factors():
@@ -87,7 +93,7 @@ def units_map(seeds=50):
                 for rho in (1.0, 0.0):
                     name = f"{factor}={label}/{optimizer}/rho={rho:g}"
                     own = replace(toy.NEURON, reset_gradient=rho, **lif)
-                    units[name] = Unit(name, own, toy.Settings(**settings), optimizer)
+                    units[name] = Unit(name, own, toy.Settings(**settings), optimizer, decades=WIDE)
     return _chunks(seeds, units.values())
 
 
@@ -103,7 +109,7 @@ def units_why(seeds=100):
                     source = (length or own).reset_gradient
                     name = f"{reset}/{optimizer}/direction={rho:g}/length={source:g}"
                     units.append(Unit(name, own, optimizer=optimizer, length_of=length,
-                                      probe=length is None))  # fmt: skip
+                                      probe=length is None, decades=WIDE))  # fmt: skip
     return _chunks(seeds, units, size=seeds)  # quantiles over seeds cannot be joined
 
 
@@ -114,6 +120,7 @@ def _chunks(seeds, units, size=CHUNK):
 
 STUDIES = {
     "main": (units_main, "toy", "make toy", 100),
+    "wide": (units_wide, "toy-wide", "make toy-wide", 100),
     "map": (units_map, "toy-map", "make toy-map", 50),
     "why": (units_why, "toy-why", "make toy-why", 100),
 }
@@ -186,14 +193,21 @@ def _with_result(unit):
 
 
 def ratio(found):
-    """Final over initial loss of a unit's result, [S, L]."""
-    return np.array(found["final"]) / np.array(found["initial"])[:, None]
+    """Final over initial loss of a unit's result, [S, L]; infinite where a run diverged."""
+    final = np.nan_to_num(np.array(found["final"], float), nan=np.inf)
+    return final / np.array(found["initial"])[:, None]
+
+
+def silence_passes(found):
+    """Whether a neuron that never fires would count as one that has learnt, [S]."""
+    return np.array(found["silent"]) < toy.SOLVED * np.array(found["initial"])
 
 
 def per_seed(found):
     """Outcomes of each seed of a unit's result, arrays [S].
 
-    ``width``: decades at which it learns. ``best``: least final over initial loss. ``area``: final
+    ``width``: decades at which it learns. ``strict``: those at which its final loss is also below
+    20 % of a silent neuron's. ``best``: least final over initial loss. ``area``: final
     over initial loss, integrated over log10 of the learning rate. ``van_rossum``, ``count_error``:
     at that seed's best rate, where kept. ``too_large``, ``too_small``: final over initial loss
     at ten times, and a tenth of, the rate that is best for the mean over seeds.
@@ -206,12 +220,15 @@ def per_seed(found):
         for key in SPIKES
         if key in found
     }
+    least = np.minimum(found["initial"], found["silent"])
+    final = share * np.array(found["initial"])[:, None]
     return {
-        "width": toy.robust_width(found["initial"], found["final"], RATES),
+        "width": toy.robust_width(found["initial"], final),
+        "strict": toy.robust_width(least, final),
         "best": share.min(axis=1),
         "area": share.sum(axis=1) / DECADE,
         **at_best,
-        "too_large": share[:, min(common + DECADE, len(RATES) - 1)],
+        "too_large": share[:, min(common + DECADE, share.shape[1] - 1)],
         "too_small": share[:, max(common - DECADE, 0)],
     }
 
@@ -222,14 +239,17 @@ def success(found):
     return learnt.mean(axis=0), *bootstrap_interval(learnt)
 
 
-def difference(found, other, outcome="width"):
-    """Mean paired difference over seeds of two units' results, and its 95 % bootstrap interval."""
-    paired = per_seed(found)[outcome] - per_seed(other)[outcome]
+def difference(found, other, outcome="width", among=slice(None)):
+    """Mean paired difference over seeds of two units' results, and its 95 % bootstrap interval.
+
+    ``among``: a mask of seeds [S].
+    """
+    paired = (per_seed(found)[outcome] - per_seed(other)[outcome])[among]
     return float(paired.mean()), *map(float, bootstrap_interval(paired))
 
 
-def effects(found):
-    """The map's differences of robust width, rho = 1 minus rho = 0.
+def effects(found, outcome="width"):
+    """The map's differences of an outcome, rho = 1 minus rho = 0.
 
     Returns
     -------
@@ -246,7 +266,7 @@ def effects(found):
             pairs[factor, label, optimizer] = found[name], other
     level = 1 - 0.05 / len(pairs)
     gains = {
-        key: np.subtract(*(per_seed(one)["width"] for one in pair)) for key, pair in pairs.items()
+        key: np.subtract(*(per_seed(one)[outcome] for one in pair)) for key, pair in pairs.items()
     }
     return {key: (gain.mean(), *t_interval(gain, level)) for key, gain in gains.items()}
 
@@ -328,8 +348,9 @@ def main(argv=None):
         settings={
             "task": asdict(toy.Settings()),
             "neuron": repr(toy.NEURON),
-            "learning_rates": RATES.tolist(),
+            "learning_rates": units[0].rates.tolist(),
             "seeds": seeds,
+            "jobs": args.jobs,
             "conditions": {unit.name: _condition(unit) for unit in units},
         },
         results=found,
@@ -344,7 +365,12 @@ def _condition(unit):
         for key, value in asdict(unit.settings).items()
         if value != getattr(toy.Settings(), key)
     }
-    return {"neuron": repr(unit.lif), "optimizer": unit.optimizer, "task": changed}
+    return {
+        "neuron": repr(unit.lif),
+        "length_of": repr(unit.length_of) if unit.length_of else None,
+        "optimizer": unit.optimizer,
+        "task": changed,
+    }
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tsbp_core import LIF, neuron
+from tsbp_core import LIF, neuron, numpy_lif
 from tsbp_core.experiments import toy
 
+DECADE = 8
+"""Learning rates a decade."""
 PROBED = (0, 1, 3, 10, 30, 100, 299)
 """Updates before which the two gradients are compared."""
 LAGS = (1, 2, 3, 5, 8, 13, 20)
@@ -19,7 +21,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 class Unit:
     """Seeds ``start`` to ``stop`` - 1 in one condition.
 
-    With ``length_of`` each gradient gets that neuron's gradient's length. With ``probe`` the two
+    ``decades``: the learning rates go from 10 to the first to 10 to the second, 8 a decade. With
+    ``length_of`` each gradient gets that neuron's gradient's length. With ``probe`` the two
     gradients are compared along training.
     """
 
@@ -29,8 +32,15 @@ class Unit:
     optimizer: str = "adam"
     length_of: LIF | None = None
     probe: bool = False
+    decades: tuple = (-4, 1)
     start: int = 0
     stop: int = 50
+
+    @property
+    def rates(self):
+        """Learning rates [L]."""
+        low, high = self.decades
+        return np.logspace(low, high, DECADE * (high - low) + 1)
 
 
 def run_unit(unit):
@@ -39,7 +49,8 @@ def run_unit(unit):
     Returns
     -------
     dict
-        ``initial`` [S], ``final`` [S][L] (mean of the last 20), ``diverged`` pairs [s, l],
+        ``initial`` [S], ``silent`` [S] (loss of a neuron that never fires), ``final`` [S][L] (mean
+        of the last 20; NaN where the run diverged), ``diverged`` pairs [s, l],
         ``van_rossum`` and ``count_error`` [S][L] after training; ``cosine`` and ``length_ratio``
         [S] of the two gradients before it; with ``probe`` also ``along``, see ``_Probe``.
     """
@@ -49,7 +60,7 @@ def run_unit(unit):
         outcome = toy.train(
             task,
             unit.lif,
-            toy.LEARNING_RATES,
+            unit.rates,
             optimizer=unit.optimizer,
             settings=unit.settings,
             length_of=unit.length_of,
@@ -58,9 +69,13 @@ def run_unit(unit):
         spikes = toy.run_neurons(task, outcome.weights, unit.lif).spikes
     target = task.target[:, :, None]
     cosine, ratio = probe.start
+    silent, _ = numpy_lif.TraceLoss(target, unit.settings.tau)(np.zeros_like(target))
+    final = outcome.losses[-toy.LAST :].mean(axis=0)
+    final[outcome.diverged] = np.nan
     found = {
         "initial": digits(outcome.losses[0, :, 0]),
-        "final": digits(outcome.losses[-toy.LAST :].mean(axis=0)),
+        "silent": digits(silent[:, 0]),
+        "final": digits(final),
         "diverged": np.argwhere(outcome.diverged).tolist(),
         "van_rossum": digits(toy.van_rossum(spikes, target), 3),
         "count_error": np.abs(spikes.sum(axis=0) - target.sum(axis=0)).astype(int).tolist(),
