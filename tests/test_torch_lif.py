@@ -225,6 +225,14 @@ def test_layer_is_the_function_and_has_no_parameters():
     assert "decay=0.5" in repr(layer)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_second_derivative_is_refused(backend):
+    x = torch.rand(4, 3, requires_grad=True)
+    s = torch_lif.lif(x, SIGMOID, backend)
+    with pytest.raises(RuntimeError, match="lif can be differentiated once"):
+        torch.autograd.grad(s.sum(), x, create_graph=True)
+
+
 def test_nan_passes_through():
     s = torch_lif.lif(torch.tensor([0.5, float("nan"), 2.0]), LIF())
     assert s.tolist() == [0.0, 0.0, 0.0]
@@ -270,6 +278,17 @@ def test_auto_without_a_compiler_warns_once_and_runs_eagerly(no_compiler):
         torch_lif.lif(x, LIF())
     assert len(caught) == 1
     torch.testing.assert_close(s, torch_lif.lif(x, LIF(), "eager"), rtol=0, atol=0)
+
+
+def nameless(*args, **kwargs):
+    raise AssertionError
+
+
+def test_a_failure_without_a_message_is_named_too(no_compiler, monkeypatch):
+    monkeypatch.setattr(torch_lif.shutil, "which", lambda name: name)
+    monkeypatch.setattr(torch_lif, "_compile", nameless)
+    with pytest.warns(UserWarning, match="it failed with: AssertionError"):
+        torch_lif.lif(torch.randn(8, torch_lif.SMALL // 8), LIF())
 
 
 def test_auto_with_a_broken_compiler_says_what_failed(no_compiler, monkeypatch):

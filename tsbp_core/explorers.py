@@ -415,7 +415,7 @@ def cost(name="overhead"):
         text = (
             f"{steps} steps, {threads} thread{'s' * (threads > 1)}: fused {ours[at]:.1f} ns a "
             f"neuron and step, {layer} {other[at]:.1f}, {other[at] / ours[at]:.2g} times as long; "
-            f"memory alone would take {floor[at]:.1f}."
+            f"three copies take {floor[at]:.1f}."
         )
         return [[ours, other, floor, [steps]]], text
 

@@ -39,8 +39,9 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         The neuron and its gradient (``reset_gradient`` is rho).
     backend : {"auto", "eager", "compiled"}, default "auto"
         "eager" takes one torch operation after the other. "compiled" fuses blocks of steps with
-        torch's compiler and needs a C++ compiler (Triton on a GPU); the first call takes seconds,
-        later ones with other shapes none. "auto" is "compiled" for large inputs where that works,
+        torch's compiler and needs a C++ compiler (Triton on a GPU). The first call takes seconds,
+        and so does the first with another neuron, dtype, number of threads or length of block;
+        other numbers of neurons take none. "auto" is "compiled" for large inputs where that works,
         with one warning where it does not, else "eager".
     smooth : bool, default False
         Replace the step H by the surrogate's antiderivative, as in ``numpy_lif.forward``.
@@ -59,7 +60,8 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         If ``x`` is not a floating tensor with a time axis, ``steps`` is not a positive whole
         number, or the backend is unknown.
     RuntimeError
-        If the backend is "compiled" and compiling does not work here.
+        If the backend is "compiled" and compiling does not work here; in the backward pass, if a
+        second derivative is asked for.
     """
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise ValueError(f"x must be a floating tensor, got {getattr(x, 'dtype', type(x))}")
@@ -172,8 +174,9 @@ class _LIF(torch.autograd.Function):
         return s
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, g):
+        if torch.is_grad_enabled():
+            raise RuntimeError("lif can be differentiated once: leave create_graph=True out")
         x, *starts = ctx.saved_tensors
         lif, smooth, compiled, steps = ctx.settings
         g = g.contiguous()
@@ -269,7 +272,7 @@ def _compiles(device_type):
         zero = torch.zeros(1, 3, device=device_type)
         _compile(lambda x: (-x,), (zero,))([zero])
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         warnings.warn(
             f"{NO_COMPILER}; it failed with: {reason}. Spiking layers run eagerly, with the same "
             "numbers but slower",
@@ -284,7 +287,7 @@ def autograd_lif(x, lif):
 
     Only the spike has a hand-made derivative; autograd finds the rest, the missing term included.
     With rho < 1 the share 1 - rho of the reset's spike is detached. For comparison and tests: it
-    is slow, and it keeps every intermediate array.
+    is slow, and it keeps the arrays that the derivatives of its operations need.
     """
     v = torch.zeros_like(x[0])
     spikes = []

@@ -34,7 +34,7 @@ _CODE = (neuron, numpy_lif, surrogates, toy, toy_unit)
 SPIKES = "van_rossum", "count_error"
 """Outcomes that only the main study keeps for every run."""
 WIDE = (-6, 1)
-"""Decades of the added, wider grid: some ranges that work reach below the announced one."""
+"""Decades of the wider grid that was added, since some ranges reach below the announced one."""
 
 
 def units_main(seeds=100):
