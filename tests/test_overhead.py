@@ -49,7 +49,7 @@ def test_peak_memory_grows_with_what_is_kept():
         name: overhead.in_a_process("peak", 1, "default", steps=20, shape=(64, 2000), name=name)
         for name in ("eager", "plain autograd")
     }
-    assert 8 <= peak["eager"] < peak["plain autograd"]
+    assert 12 <= peak["eager"] < peak["plain autograd"]
 
 
 def test_a_failing_process_says_why():

@@ -324,12 +324,8 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
     ]
     found = {}
     for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
-        extra = {
-            "rounds": {"term": 30 * rounds, "blocks": 3 * rounds, "training_term": 20 * rounds}.get(
-                kind, rounds
-            )
-        }
-        extra = {} if kind == "peak" else extra
+        more = {"term": 30, "blocks": 3, "training_term": 20}.get(kind, 1)
+        extra = {} if kind == "peak" else {"rounds": more * rounds}
         value = in_a_process(measure, threads, allocator, **settings, **extra)
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
         found.setdefault(kind, []).append(record)

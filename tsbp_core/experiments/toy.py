@@ -41,6 +41,8 @@ class Settings:
 
 NEURON = LIF(decay=0.8, threshold=1.0, reset="zero", surrogate=surrogates.Sigmoid(0.2, unit="area"))
 LEARNING_RATES = np.logspace(-4, 1, 41)
+DECADE = 8
+"""Learning rates a decade."""
 
 
 class Task(NamedTuple):
@@ -183,13 +185,13 @@ def _rescale(dw, other):
     return np.divide(dw, length, out=np.zeros_like(dw), where=length > 0) * wanted
 
 
-def robust_width(initial, final, solved=SOLVED, rates_per_decade=8):
+def robust_width(initial, final, solved=SOLVED):
     """Decades of learning rate at which a run has learnt, for each seed [S].
 
-    ``initial`` [S] and ``final`` [S, L] are losses.
+    ``initial`` [S] and ``final`` [S, L] are losses, at ``DECADE`` learning rates a decade.
     """
     learnt = np.asarray(final) < solved * np.asarray(initial)[:, None]
-    return learnt.sum(axis=1) / rates_per_decade
+    return learnt.sum(axis=1) / DECADE
 
 
 def van_rossum(spikes, target, tau=10.0):

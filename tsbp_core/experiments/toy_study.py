@@ -21,7 +21,7 @@ from tqdm import tqdm
 from tsbp_core import neuron, numpy_lif, results, surrogates
 from tsbp_core.experiments import toy, toy_unit
 from tsbp_core.experiments.statistics import bootstrap_interval, t_interval
-from tsbp_core.experiments.toy_unit import DECADE, Unit, digits
+from tsbp_core.experiments.toy_unit import Unit, digits
 
 RHOS = (1.0, 0.5, 0.0)
 CHUNK = 50
@@ -86,15 +86,16 @@ def factors():
 
 def units_map(seeds=50):
     """One factor at a time around the default x optimisers x rho in {1, 0}."""
-    units = {}
+    units = []
     for factor, levels in factors().items():
         for label, (lif, settings) in levels.items():
             for optimizer in toy.OPTIMIZERS:
                 for rho in (1.0, 0.0):
                     name = f"{factor}={label}/{optimizer}/rho={rho:g}"
                     own = replace(toy.NEURON, reset_gradient=rho, **lif)
-                    units[name] = Unit(name, own, toy.Settings(**settings), optimizer, decades=WIDE)
-    return _chunks(seeds, units.values())
+                    task = toy.Settings(**settings)
+                    units.append(Unit(name, own, task, optimizer, decades=WIDE))
+    return _chunks(seeds, units)
 
 
 def units_why(seeds=100):
@@ -226,10 +227,10 @@ def per_seed(found):
         "width": toy.robust_width(found["initial"], final),
         "strict": toy.robust_width(least, final),
         "best": share.min(axis=1),
-        "area": share.sum(axis=1) / DECADE,
+        "area": share.sum(axis=1) / toy.DECADE,
         **at_best,
-        "too_large": share[:, min(common + DECADE, share.shape[1] - 1)],
-        "too_small": share[:, max(common - DECADE, 0)],
+        "too_large": share[:, min(common + toy.DECADE, share.shape[1] - 1)],
+        "too_small": share[:, max(common - toy.DECADE, 0)],
     }
 
 

@@ -8,8 +8,6 @@ from threadpoolctl import threadpool_limits
 from tsbp_core import LIF, neuron, numpy_lif
 from tsbp_core.experiments import toy
 
-DECADE = 8
-"""Learning rates a decade."""
 PROBED = (0, 1, 3, 10, 30, 100, 299)
 """Updates before which the two gradients are compared."""
 LAGS = (1, 2, 3, 5, 8, 13, 20)
@@ -40,7 +38,7 @@ class Unit:
     def rates(self):
         """Learning rates [L]."""
         low, high = self.decades
-        return np.logspace(low, high, DECADE * (high - low) + 1)
+        return np.logspace(low, high, toy.DECADE * (high - low) + 1)
 
 
 def run_unit(unit):
