@@ -22,7 +22,7 @@ def save(name, *, command, settings, results, wall_time_s):
     Parameters
     ----------
     name : str
-        File name without ending.
+        File name without ending; may begin with a folder.
     command : str
         What remakes the file, run from the project's root.
     settings, results : dict
@@ -42,8 +42,8 @@ def save(name, *, command, settings, results, wall_time_s):
         "settings": settings,
         "results": results,
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
     target = RESULTS / f"{name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(target) as file:
         text = json.dumps(_finite(document), allow_nan=False, indent=1)
         text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)

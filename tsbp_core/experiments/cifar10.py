@@ -1,101 +1,150 @@
-"""CIFAR-10 with a small spiking convolutional network: both gradients, paired.
+"""CIFAR-10 with spiking convolutional networks: the network and one training run.
 
-For each seed the two methods (rho = 1 and rho = 0) start from the same weights and see the same
-batches with the same augmentation. The test set is evaluated after each epoch and used for nothing.
-An epoch's random numbers depend on the seed and the epoch alone, so a run that was cut off resumes
-from its last checkpoint to the very bits that an uninterrupted run ends with.
+Runs that differ in rho alone are paired: the same seed gives the same initial weights, the same
+batches and the same augmentation. An epoch's random numbers depend on the seed and the epoch alone,
+so a run that was cut off resumes from its last checkpoint to the very bits that an uninterrupted
+run ends with. The test set is used once, at the end.
 """
 
-import argparse
+import contextlib
+import copy
 import hashlib
-import io
-import itertools
-import json
 import math
+import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from tqdm import tqdm
+from torch.utils.flop_counter import FlopCounterMode
 
-from tsbp_core import LIF, datasets, results, surrogates, torch_lif
-from tsbp_core.experiments.statistics import t_interval
+from tsbp_core import LIF, surrogates, torch_lif
+from tsbp_core.experiments import checkpoints
 
-CHECKPOINTS = results.PROJECT / "data" / "checkpoints"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
-RHOS = (1.0, 0.0)
+OPTIMIZERS = ("adamw", "sgd")
+PROBES = (0.0, 0.05, 0.2, 0.5, 1.0)
+"""Where in a run, as a share of its updates, both methods' gradients are compared."""
+PROBE_IMAGES = 256
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The network and its training; ``limit`` caps the number of training and test images."""
+    """A network and its training.
 
-    widths: tuple = (24, 48, 96)
+    ``network`` names the layers as ``SpikingNet`` reads them. ``held_out`` training images are
+    kept for evaluation after each epoch, in place of the test set; ``limit`` caps the number of
+    training images. SGD has Nesterov's momentum of 0.9.
+    """
+
+    network: str = "32C3-P2-64C3-P2-128C3-P2-128C3-P2"
     steps: int = 4
-    epochs: int = 3
+    epochs: int = 2
     batch: int = 128
-    lr: float = 5e-3
+    optimizer: str = "adamw"
+    lr: float = 1e-2
     weight_decay: float = 0.01
+    warmup: float = 0.25
     label_smoothing: float = 0.1
+    shift: int = 2
+    precision: str = "float32"
     decay: float = 0.8
     threshold: float = 1.0
     reset: str = "zero"
     surrogate_width: float = 0.2
+    surrogate_unit: str = "area"
+    reset_gradient: float = 1.0
+    held_out: int = 0
     limit: int = 50_000
 
-    def neuron(self, rho):
-        surrogate = surrogates.Sigmoid(self.surrogate_width, unit="area")
-        return LIF(self.decay, self.threshold, self.reset, surrogate, rho)
-
-
-PRESETS = {
-    "quick": Settings(),
-    "smoke": Settings(widths=(8, 8), epochs=2, batch=50, limit=400),
-}
+    def neuron(self):
+        """The ``LIF`` of all layers."""
+        surrogate = surrogates.Sigmoid(self.surrogate_width, unit=self.surrogate_unit)
+        return LIF(self.decay, self.threshold, self.reset, surrogate, self.reset_gradient)
 
 
 class SpikingNet(nn.Module):
-    """Images [B, 3, 32, 32] to logits [B, 10]: conv, max-pool, batch norm, LIF in each layer.
+    """Images [B, 3, 32, 32] to logits [B, 10]; conv, max-pool, batch norm, LIF in each layer.
 
     The image is the same at every step, so the first convolution runs once for all of them. The
     logits are a linear readout of the last layer's mean spikes over the steps.
+
+    Parameters
+    ----------
+    network : str
+        Layers joined by "-", as in "32C3-64C3-P2": a convolution to 32 channels with 3 x 3 weights
+        and its neurons; then one to 64 whose current is max-pooled by 2 before the neurons.
+        "W2" in front stands for fixed filters that whiten patches of 2 x 2 pixels; ``whiten``
+        sets them.
+    steps : int
+        T.
+    lif : LIF
+        The neurons of all layers.
+
+    Raises
+    ------
+    ValueError
+        If ``network`` can't be read.
     """
 
-    def __init__(self, widths, steps, lif):
+    def __init__(self, network, steps, lif):
         super().__init__()
+        tokens = network.split("-")
+        self.whitening = None
+        channels, side = 3, 32
+        if tokens[0].startswith("W"):
+            width = int(tokens.pop(0)[1:])
+            self.whitening = nn.Conv2d(3, 6 * width**2, width, bias=False)
+            self.whitening.weight.requires_grad_(False)
+            channels, side = 6 * width**2, side - width + 1
+        self.convs, self.norms, self.pools = nn.ModuleList(), nn.ModuleList(), []
+        for token in tokens:
+            if conv := re.fullmatch(r"(\d+)C(\d*[13579])", token):
+                width, size = int(conv[1]), int(conv[2])
+                self.convs.append(nn.Conv2d(channels, width, size, padding=size // 2, bias=False))
+                self.norms.append(nn.BatchNorm2d(width))
+                self.pools.append(1)
+                channels = width
+            elif (pool := re.fullmatch(r"P(\d+)", token)) and self.pools:
+                self.pools[-1] *= int(pool[1])
+                side //= int(pool[1])
+            else:
+                raise ValueError(f"network {network!r}: can't read {token!r}; see SpikingNet")
         self.steps = steps
-        channels = (3, *widths)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in itertools.pairwise(channels)
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.lif = torch_lif.LIFLayer(lif)
-        self.readout = nn.Linear(widths[-1] * (32 >> len(widths)) ** 2, 10)
+        self.readout = nn.Linear(channels * side**2, 10)
 
     def forward(self, images):
-        """Return logits [B, 10] and the mean spikes a step of each layer's neurons, [layers]."""
-        x, batch = images, len(images)
-        rates = []
-        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            x = norm(functional.max_pool2d(conv(x), 2))
-            if i == 0:
-                current = x.expand(self.steps, *x.shape)
-            else:
-                current = x.unflatten(0, (self.steps, batch))
-            spikes = self.lif(current)
-            rates.append(spikes.detach().mean())
-            x = spikes.flatten(0, 1)
-        return self.readout(spikes.mean(0).flatten(1)), torch.stack(rates)
+        """Return logits [B, 10] and each layer's spikes, a list of [T, B, C, H, W]."""
+        x = images if self.whitening is None else self.whitening(images)
+        layers = []
+        for conv, pool, norm in zip(self.convs, self.pools, self.norms, strict=True):
+            x = norm(functional.max_pool2d(conv(x), pool))
+            x = x.unflatten(0, (self.steps, -1)) if layers else x.expand(self.steps, *x.shape)
+            layers.append(self.lif(x))
+            x = layers[-1].flatten(0, 1)
+        return self.readout(layers[-1].mean(0).flatten(1)), layers
+
+    @torch.no_grad()
+    def whiten(self, images):
+        """Set the fixed filters from normalised ``images``: W, and -W for what W makes negative.
+
+        The filters are the eigenvectors of the patches' covariance, each divided by the root of
+        its eigenvalue, so that their outputs are uncorrelated and have variance 1.
+        """
+        size = self.whitening.kernel_size[0]
+        patches = functional.unfold(images, size).transpose(1, 2).flatten(0, 1).double()
+        values, vectors = torch.linalg.eigh(patches.T.cov())
+        filters = (vectors / (values + 1e-2).sqrt()).T.flip(0).view(-1, 3, size, size)
+        self.whitening.weight.copy_(torch.cat((filters, -filters)))
 
 
-def augment(images, generator):
-    """Shift images [B, C, H, W] by up to 4 pixels (reflected border) and flip half of them."""
+def augment(images, generator, shift):
+    """Shift images [B, C, H, W] by up to ``shift`` pixels (reflected border), flip half of them."""
     n, _, h, w = images.shape
-    padded = functional.pad(images, (4, 4, 4, 4), mode="reflect")
-    top, left = torch.randint(0, 9, (2, n, 1), generator=generator)
+    padded = functional.pad(images, (shift,) * 4, mode="reflect")
+    top, left = torch.randint(0, 2 * shift + 1, (2, n, 1), generator=generator)
     columns = torch.arange(w).expand(n, w)
     flipped = torch.rand((n, 1), generator=generator) < 0.5
     columns = left + torch.where(flipped, columns.flip(1), columns)
@@ -106,60 +155,80 @@ def augment(images, generator):
     return picked.permute(0, 3, 1, 2)
 
 
-def train(settings, rho, seed, data, checkpoint=None, progress=None):
+def train(settings, seed, data, checkpoint=None, progress=None):
     """Train one network.
 
     Parameters
     ----------
     settings : Settings
-    rho : float
-        ``reset_gradient``: 1 complete, 0 detached.
     seed : int
         Sets initial weights, batches and augmentation.
     data : Cifar10
         From ``datasets.cifar10``.
     checkpoint : Path, optional
-        Written after each epoch in one rename, and resumed from if it is there.
+        Written after each epoch, and resumed from if it is there.
     progress : callable, optional
-        Called with the loss after each batch.
+        Called after each batch with the number of batches done, and of all.
 
     Returns
     -------
     dict
-        ``epochs``: a list with train_loss, train_accuracy, test_accuracy, rates and seconds of
-        each epoch; ``diverged``: whether a loss was not finite, which ends the run;
-        ``weights_sha256``: of the final weights, to compare runs bit by bit.
+        ``epochs``: a list with train_loss, train_accuracy, seconds of each epoch, and what
+        ``evaluate`` returns for held-out images; ``test``: what ``evaluate`` returns for
+        the test set, or None with held-out images or after divergence; ``probes``: what
+        ``compare_gradients`` returns along training; ``diverged``: whether a loss was not finite,
+        which ends the run; ``gflop_per_image``: of a training step; ``weights_sha256``: of the
+        final weights, to compare runs bit by bit.
     """
     torch.manual_seed(seed)
-    net = SpikingNet(settings.widths, settings.steps, settings.neuron(rho))
+    net = SpikingNet(settings.network, settings.steps, settings.neuron())
     net.to(memory_format=torch.channels_last)
-    images = torch.from_numpy(data.train_images[: settings.limit])
-    labels = torch.from_numpy(data.train_labels[: settings.limit])
-    batches = math.ceil(len(images) / settings.batch)
-    optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.lr, total_steps=settings.epochs * batches
+    images, labels = (
+        torch.from_numpy(a[: settings.limit]) for a in (data.train_images, data.train_labels)
     )
-    state = {"epochs": [], "diverged": False}
-    if checkpoint and (saved := _load(checkpoint)):
-        net.load_state_dict(saved["net"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
+    kept = len(images) - settings.held_out
+    (images, held_images), (labels, held_labels) = ((a[:kept], a[kept:]) for a in (images, labels))
+    if net.whitening is not None:
+        net.whiten(normalised(images[:5000]))
+    batches = math.ceil(kept / settings.batch)
+    total = settings.epochs * batches
+    optimizer = _optimizer(net, settings)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        settings.lr,
+        total_steps=total,
+        pct_start=settings.warmup,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+    )
+    parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
+    state = {"epochs": [], "probes": [], "diverged": False}
+    if checkpoint and (saved := checkpoints.load(checkpoint)):
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
         state = saved["state"]
-        if progress:
-            for _ in range(len(state["epochs"]) * batches):
-                progress(None)
+    probe = normalised(images[:PROBE_IMAGES]), labels[:PROBE_IMAGES]
+    probed_at = {round(share * total) for share in PROBES}
+
+    def compare(update):
+        if update in probed_at:
+            found = compare_gradients(net, *probe, settings)
+            state["probes"].append({"update": update, **found})
 
     while len(state["epochs"]) < settings.epochs and not state["diverged"]:
         start = time.perf_counter()
-        generator = torch.Generator().manual_seed(1000 * seed + len(state["epochs"]))
+        epoch = len(state["epochs"])
+        generator = torch.Generator().manual_seed(1000 * seed + epoch)
         net.train()
         total_loss, correct = 0.0, 0
-        for picked in torch.randperm(len(images), generator=generator).split(settings.batch):
-            x = augment(_normalised(images[picked]), generator)
+        picks = torch.randperm(kept, generator=generator).split(settings.batch)
+        for i, picked in enumerate(picks, epoch * batches):
+            compare(i)
+            x = augment(images[picked], generator, settings.shift)
             y = labels[picked]
-            logits, _ = net(x.contiguous(memory_format=torch.channels_last))
-            loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
+            with _precision(settings):
+                logits, _ = net(normalised(x))
+                loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
             if not torch.isfinite(loss):
                 state["diverged"] = True
                 break
@@ -170,170 +239,121 @@ def train(settings, rho, seed, data, checkpoint=None, progress=None):
             total_loss += loss.item() * len(y)
             correct += (logits.argmax(1) == y).sum().item()
             if progress:
-                progress(loss.item())
-        if not state["diverged"]:
-            accuracy, rates = evaluate(net, data, settings.limit)
-            state["epochs"].append(
-                {
-                    "train_loss": total_loss / len(images),
-                    "train_accuracy": correct / len(images),
-                    "test_accuracy": accuracy,
-                    "rates": rates,
-                    "seconds": round(time.perf_counter() - start, 2),
-                }
-            )
+                progress(i + 1, total)
+        else:
+            record = {"train_loss": total_loss / kept, "train_accuracy": correct / kept}
+            record["seconds"] = round(time.perf_counter() - start, 2)
+            if settings.held_out:
+                record["held_out"] = evaluate(net, held_images, held_labels, settings)
+            state["epochs"].append(record)
         if checkpoint:
-            _save(
-                checkpoint,
-                {
-                    "net": net.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "state": state,
-                },
-            )
-    return {**state, "weights_sha256": _digest(net)}
+            whole = {name: part.state_dict() for name, part in parts.items()}
+            checkpoints.save(checkpoint, {**whole, "state": state})
+    test = None
+    if not state["diverged"]:
+        compare(total)
+        if not settings.held_out:
+            test_set = (torch.from_numpy(a) for a in (data.test_images, data.test_labels))
+            test = evaluate(net, *test_set, settings)
+    flop = training_flop(net, torch.zeros(2, 3, 32, 32))
+    return {**state, "test": test, "gflop_per_image": flop / 1e9, "weights_sha256": digest(net)}
 
 
-@torch.no_grad()
-def evaluate(net, data, limit, batch=500):
-    """Return the test accuracy and each layer's mean spikes a neuron and step."""
-    net.eval()
-    images = torch.from_numpy(data.test_images[:limit])
-    labels = torch.from_numpy(data.test_labels[:limit])
-    correct, rates = 0, 0.0
-    for x, y in zip(images.split(batch), labels.split(batch), strict=True):
-        logits, rate = net(_normalised(x).contiguous(memory_format=torch.channels_last))
-        correct += (logits.argmax(1) == y).sum().item()
-        rates = rates + rate * len(y)
-    return correct / len(labels), (rates / len(labels)).tolist()
+def _optimizer(net, settings):
+    """Weight decay acts on weights alone, not on batch norm and biases."""
+    trained = [p for p in net.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, settings.lr)
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, settings.lr, momentum=0.9, nesterov=True)
+    raise ValueError(f"optimizer must be one of {OPTIMIZERS}, got {settings.optimizer!r}")
 
 
-def study(settings, seeds, data, name, quiet=False):
-    """Train both methods for seeds 0 to ``seeds`` - 1; resumes whatever ``name`` left unfinished.
-
-    Returns
-    -------
-    list of dict
-        One record a run: rho, seed, and what ``train`` returns.
-    """
-    key = hashlib.sha256(json.dumps(asdict(settings)).encode()).hexdigest()[:10]
-    folder = CHECKPOINTS / f"{name}-{key}"
-    folder.mkdir(parents=True, exist_ok=True)
-    size = min(settings.limit, len(data.train_images))
-    batches = settings.epochs * math.ceil(size / settings.batch)
-    runs = []
-    for seed in range(seeds):
-        for rho in RHOS:
-            label = f"seed {seed}, rho {rho:.0f}"
-            with tqdm(total=batches, desc=label, unit="batch", disable=quiet) as bar:
-
-                def progress(loss, bar=bar):
-                    bar.update()
-                    if loss is not None:
-                        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-
-                checkpoint = folder / f"seed{seed}-rho{rho:.0f}.pt"
-                run = train(settings, rho, seed, data, checkpoint, progress)
-            runs.append({"rho": rho, "seed": seed, **run})
-            if not quiet:
-                tqdm.write(f"{label}: {_summary(run)}")
-    return runs
-
-
-def compare(study):
-    """Summarise a results document of ``study``, pairing the methods seed by seed.
-
-    Diverged runs count with the accuracy of their last whole epoch, or chance if there is none.
+def compare_gradients(net, x, y, settings):
+    """Both methods' gradients of the loss at the weights of ``net``, which is left as it is.
 
     Returns
     -------
     dict
-        ``accuracy`` {rho: test accuracy in % after each epoch [S, E]}, ``difference`` (final
-        accuracy, rho = 1 minus rho = 0, in points [S]), ``interval`` (mean, low, high), ``rates``
-        {rho: mean spikes a neuron and step of each layer after the last epoch}.
+        ``ratio``: length of the complete gradient over that of the detached one, and ``cosine``
+        between them, for each convolution's weights.
     """
-    epochs = study["settings"]["epochs"]
-    accuracy, rates = {}, {}
-    for rho in RHOS:
-        runs = [run for run in study["results"]["runs"] if run["rho"] == rho]
-        curves = [[100 * epoch["test_accuracy"] for epoch in run["epochs"]] for run in runs]
-        curves = [curve + [(curve or [10.0])[-1]] * (epochs - len(curve)) for curve in curves]
-        accuracy[rho] = np.array(curves)
-        last = [run["epochs"][-1]["rates"] for run in runs if run["epochs"]]
-        rates[rho] = np.mean(last, axis=0)
-    difference = accuracy[1.0][:, -1] - accuracy[0.0][:, -1]
-    interval = (difference.mean(), *t_interval(difference))
-    return {"accuracy": accuracy, "difference": difference, "interval": interval, "rates": rates}
+    found = []
+    for rho in (1.0, 0.0):
+        probed = copy.deepcopy(net).train()
+        probed.lif.lif = replace(probed.lif.lif, reset_gradient=rho)
+        with _precision(settings):
+            logits, _ = probed(x)
+            loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
+        weights = [conv.weight for conv in probed.convs]
+        found.append([g.double().flatten() for g in torch.autograd.grad(loss, weights)])
+    pairs = list(zip(*found, strict=True))
+    return {
+        "ratio": [(a.norm() / b.norm()).item() for a, b in pairs],
+        "cosine": [functional.cosine_similarity(a, b, dim=0).item() for a, b in pairs],
+    }
 
 
-def _summary(run):
-    if run["diverged"]:
-        return f"diverged in epoch {len(run['epochs']) + 1}"
-    seconds = sum(epoch["seconds"] for epoch in run["epochs"]) / len(run["epochs"])
-    return f"test accuracy {run['epochs'][-1]['test_accuracy']:.2%}, {seconds:.0f} s an epoch"
+@torch.no_grad()
+def evaluate(net, images, labels, settings, batch=500):
+    """Accuracy of ``net`` on uint8 images [n, 3, 32, 32].
+
+    Returns
+    -------
+    dict
+        ``accuracy``; ``flips``: the accuracy when the logits of an image and its mirror image are
+        added; ``loss``: mean cross-entropy; ``rates``: mean spikes a neuron and step of each
+        layer; ``neurons`` of each layer; ``confusion``: images by class and by answer.
+    """
+    net.eval()
+    logits, mirrored, rates = [], [], 0.0
+    for x in images.split(batch):
+        with _precision(settings):
+            found, layers = net(normalised(x))
+            logits.append(found)
+            mirrored.append(found + net(normalised(x.flip(3)))[0])
+        rates = rates + len(x) * torch.stack([s.mean(dtype=torch.float32) for s in layers])
+    logits, mirrored = torch.cat(logits).float(), torch.cat(mirrored)
+    confusion = torch.zeros(10, 10, dtype=torch.int64)
+    confusion.index_put_((labels, logits.argmax(1)), torch.tensor(1), accumulate=True)
+    return {
+        "accuracy": (logits.argmax(1) == labels).double().mean().item(),
+        "flips": (mirrored.argmax(1) == labels).double().mean().item(),
+        "loss": functional.cross_entropy(logits, labels).item(),
+        "rates": [round(rate, 5) for rate in (rates / len(images)).tolist()],
+        "neurons": [s[0, 0].numel() for s in layers],
+        "confusion": confusion.tolist(),
+    }
 
 
-def _normalised(images):
+def training_flop(net, images):
+    """Floating-point operations of all products with weights, forward and backward, an image."""
+    probed = copy.deepcopy(net).train()
+    with FlopCounterMode(display=False) as counter:
+        out = probed(images)
+        (out if isinstance(out, torch.Tensor) else out[0]).sum().backward()
+    return counter.get_total_flops() / len(images)
+
+
+def _precision(settings):
+    if settings.precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast("cpu", getattr(torch, settings.precision))
+
+
+def normalised(images):
+    """Images uint8 [B, 3, 32, 32] with mean 0 and standard deviation 1 in each colour."""
     mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
-    return (images.float() / 255.0 - mean) / std
+    return ((images / 255.0 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def _digest(net):
-    digest = hashlib.sha256()
+def digest(net):
+    """SHA-256 of all weights and buffers."""
+    whole = hashlib.sha256()
     for tensor in net.state_dict().values():
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _save(path, state):
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    with results.atomic_file(path) as file:
-        file.write(buffer.getbuffer())
-
-
-def _load(path):
-    if not path.exists():
-        return None
-    try:
-        return torch.load(path, weights_only=True)
-    except Exception as error:
-        aside = path.with_suffix(".corrupt")
-        path.replace(aside)
-        tqdm.write(f"{path.name} can't be read ({error}); set aside as {aside.name}, starting over")
-        return None
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(
-        prog="python -m tsbp_core.experiments.cifar10", description=__doc__
-    )
-    parser.add_argument("--preset", choices=PRESETS, default="quick", help="settings (quick)")
-    parser.add_argument("--seeds", type=int, default=3, help="number of paired seeds (3)")
-    parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
-    parser.add_argument("--name", help="results file in data/results (cifar10-PRESET)")
-    args = parser.parse_args(argv)
-    if args.seeds < 1:
-        parser.error("needs at least 1 seed")
-    name = args.name or f"cifar10-{args.preset}"
-    settings = PRESETS[args.preset]
-    try:
-        data = datasets.cifar10(args.root)
-        runs = study(settings, args.seeds, data, name)
-    except datasets.DatasetError as error:
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit("\nstopped; the same command goes on from the last whole epoch") from None
-    path = results.save(
-        name,
-        command=f"make cifar10 PRESET={args.preset} SEEDS={args.seeds}",
-        settings={**asdict(settings), "seeds": list(range(args.seeds))},
-        results={"runs": runs},
-        wall_time_s=sum(epoch["seconds"] for run in runs for epoch in run["epochs"]),
-    )
-    print(f"wrote {path}")
-
-
-if __name__ == "__main__":
-    main()
+        whole.update(tensor.contiguous().numpy().tobytes())
+    return whole.hexdigest()

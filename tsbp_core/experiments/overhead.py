@@ -39,6 +39,8 @@ OURS = {
     "plain autograd, rho = 0": lambda x: torch_lif.autograd_lif(x, DETACHED),
 }
 PAIR = ("fused", "fused, rho = 0")
+NETWORK = "24C3-P2-48C3-P2-96C3-P2"
+"""Of which a whole training step is timed."""
 SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
 """A dense layer over 100 steps, and the first layer of the paper's CIFARNet with its batch."""
 SWEEP = (4, 8, 16, 64, 256)
@@ -237,16 +239,15 @@ def measure_training(names, rounds, batch=128):
     """Seconds of a whole training step of the CIFAR-10 network, by the neuron put into it."""
     from tsbp_core.experiments import cifar10
 
-    p = cifar10.PRESETS["quick"]
     images, labels = torch.rand(batch, 3, 32, 32), torch.randint(10, (batch,))
     images = images.contiguous(memory_format=torch.channels_last)
     taken = {}
     steps = {}
     for name, layer in layers(names).items():
         torch.manual_seed(0)
-        net = cifar10.SpikingNet(p.widths, p.steps, NEURON).to(memory_format=torch.channels_last)
+        net = cifar10.SpikingNet(NETWORK, 4, NEURON).to(memory_format=torch.channels_last)
         net.lif.forward = layer
-        optimizer = torch.optim.AdamW(net.parameters(), p.lr)
+        optimizer = torch.optim.AdamW(net.parameters())
         steps[name] = net, optimizer
     for i in range(WARM + rounds):
         for name, (net, optimizer) in _in_turn(steps, i):

@@ -14,6 +14,18 @@ def bootstrap_interval(values, resamples=10_000, seed=0, statistic=np.mean):
     return np.percentile(statistic(values[picks], axis=1), [2.5, 97.5], axis=0)
 
 
+def equivalence(values, margin):
+    """P-value of two one-sided t tests that the mean of ``values`` [S] is within +-``margin``.
+
+    Below 0.05, which is when the 90 % interval lies inside the margin, the mean counts as
+    equivalent to 0 (Schuirmann, 1987).
+    """
+    values = np.asarray(values, float)
+    above = stats.ttest_1samp(values, -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, margin, alternative="less").pvalue
+    return max(above, below)
+
+
 def interval_text(mean, low, high, digits=2):
     """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"."""
     return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"

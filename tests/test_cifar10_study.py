@@ -1,0 +1,169 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tsbp_core import datasets, results
+from tsbp_core.experiments import cifar10_study, statistics
+
+
+def write_cifar(root):
+    folder = root / datasets.FOLDER
+    folder.mkdir(parents=True)
+    records = np.random.default_rng(0).integers(
+        0, 10, (datasets.RECORDS, datasets.RECORD), dtype=np.uint8
+    )
+    for name in (*datasets.TRAIN, datasets.TEST):
+        records.tofile(folder / name)
+
+
+PROGRAM = (
+    "import sys, pathlib\n"
+    "from tsbp_core import results\n"
+    "from tsbp_core.experiments import cifar10_study\n"
+    "results.PROJECT = pathlib.Path(sys.argv[1])\n"
+    "results.RESULTS = results.PROJECT / 'data' / 'results'\n"
+    "cifar10_study.main(['smoke', '--root', sys.argv[2], '--jobs', '1'])\n"
+)
+
+
+def records(folder):
+    """Results of all runs below ``folder``, without what depends on the clock."""
+    found = {}
+    for file in sorted((folder / "data" / "results" / "cifar10-smoke").glob("*.json")):
+        outcome = json.loads(file.read_text())["results"]
+        for epoch in outcome["epochs"]:
+            del epoch["seconds"]
+        found[file.name] = outcome
+    return found
+
+
+def test_command_line_survives_kill_9_and_does_nothing_twice(tmp_path):
+    """Killed in the middle and started again, the command ends with the bits of an uncut study."""
+    write_cifar(tmp_path)
+
+    def command(out):
+        return [sys.executable, "-c", PROGRAM, str(tmp_path / out), str(tmp_path)]
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    process = subprocess.Popen(command("cut"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "cut").rglob("*.pt")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not records(tmp_path / "cut")
+    subprocess.run(command("cut"), check=True, capture_output=True)
+    assert records(tmp_path / "cut") == records(tmp_path / "whole")
+    assert list(records(tmp_path / "cut")) == ["rho0-seed0.json", "rho1-seed0.json"]
+    files = list((tmp_path / "cut").rglob("*.json"))
+    times = [file.stat().st_mtime_ns for file in files]
+    again = subprocess.run(command("cut"), check=True, capture_output=True, text=True)
+    assert "all 2 runs are in" in again.stdout
+    assert times == [file.stat().st_mtime_ns for file in files]
+
+
+def test_two_processes_share_a_study(tmp_path):
+    write_cifar(tmp_path)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out"), str(tmp_path)]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate()[1] for process in both]
+    for process, error in zip(both, errors, strict=True):
+        assert process.returncode == 0 or "being computed by other processes" in error
+    assert {process.returncode for process in both} <= {0, 1}
+    assert len(records(tmp_path / "out")) == 2
+    assert not list((tmp_path / "out").rglob("*.corrupt"))
+
+
+def test_a_full_disk_stops_with_a_message(tmp_path, monkeypatch):
+    write_cifar(tmp_path)
+    limit = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+    )
+    command = [sys.executable, "-c", limit + PROGRAM, str(tmp_path / "out"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "has no room left" in done.stderr
+    assert "Traceback" not in done.stderr
+    files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    assert all(file.suffix == ".lock" for file in files)
+
+
+def test_grid_is_paired_and_long_enough():
+    runs = cifar10_study.grid()
+    assert len(runs) == len({run.record("grid") for run in runs}) == 2 * 2 * 7 * 5
+    pairs = {}
+    for run in runs:
+        rest = replace(run.settings, reset_gradient=0.0), run.seed
+        pairs.setdefault(rest, set()).add(run.settings.reset_gradient)
+    assert all(rhos == {1.0, 0.0} for rhos in pairs.values())
+    for rates in cifar10_study.RATES.values():
+        assert len(rates) >= 7
+        assert rates[-1] / rates[0] >= 10**2.5
+        assert np.ptp(np.diff(np.log10(rates))) < 0.1
+
+
+def test_table_places_runs_and_counts_divergence_as_chance():
+    runs = [run for run in cifar10_study.grid(2) if run.settings.optimizer == "sgd"]
+    lost, diverged = runs[3], runs[4]
+    found = {
+        run: {"results": {"test": {"accuracy": run.settings.lr / 10 + run.seed / 1000}}}
+        for run in runs
+        if run is not lost
+    }
+    found[diverged] = {"results": {"test": None}}
+    tables = cifar10_study.table(found, "sgd")
+    rates = cifar10_study.RATES["sgd"]
+    for run in runs:
+        value = tables[run.settings.reset_gradient][run.seed, rates.index(run.settings.lr)]
+        if run is lost:
+            assert np.isnan(value)
+        elif run is diverged:
+            assert value == cifar10_study.CHANCE
+        else:
+            assert value == pytest.approx(10 * run.settings.lr + run.seed / 10)
+
+
+def test_robust_width_of_cases_done_by_hand():
+    rates = (1e-3, 1e-2, 1e-1)
+    tables = {1.0: np.array([[60.0, 60.0, 50.0]]), 0.0: np.array([[50.0, 56.0, 10.0]])}
+    width = cifar10_study.robust_width(tables, rates, near=5.0)
+    assert width[1.0] == pytest.approx([1.5], abs=0.01)  # to half-way between 60 and 50
+    assert width[0.0] == pytest.approx([1 / 6 + 1 / 46], abs=0.01)  # either side of 56
+
+
+def test_own_best_is_chosen_by_the_training_loss():
+    accuracy = {1.0: np.array([[1.0, 2.0, 3.0]]), 0.0: np.array([[4.0, 5.0, 6.0]])}
+    loss = {1.0: np.array([[0.1, 0.2, np.inf]]), 0.0: np.array([[0.3, 0.2, 0.4]])}
+    best = cifar10_study.own_best(accuracy, loss)
+    assert best == {1.0: [1.0], 0.0: [5.0]}
+
+
+def test_equivalence_agrees_with_the_90_percent_interval(rng):
+    for spread in (0.3, 0.5, 0.8):
+        values = rng.normal(0.1, spread, 8)
+        low, high = statistics.t_interval(values, 0.9)
+        inside = low > -0.5 and high < 0.5
+        assert (statistics.equivalence(values, 0.5) < 0.05) == inside
+    assert statistics.equivalence([0.5, 0.4, 0.6], 0.5) == pytest.approx(0.5)
+    one_sided = stats.ttest_1samp([1.0, 2.0, 4.0], 0.5, alternative="less").pvalue
+    assert statistics.equivalence([1.0, 2.0, 4.0], 0.5) == one_sided
+
+
+@pytest.mark.parametrize("run", cifar10_study.grid(), ids=lambda run: run.record("grid"))
+def test_committed_runs_are_those_of_the_study(run):
+    if not (results.RESULTS / f"{run.record('grid')}.json").exists():
+        pytest.skip("not computed yet")
+    found = results.load(run.record("grid"))
+    settings = {k: v for k, v in found["settings"].items() if k != "threads"}
+    assert settings == {**asdict(run.settings), "seed": run.seed}
+    assert "with changes" not in found["provenance"]["commit"]

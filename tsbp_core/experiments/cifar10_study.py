@@ -1,0 +1,260 @@
+"""The paired study on CIFAR-10: does the term matter at scale, and at which learning rates?
+
+Written before the runs, so that nobody chooses afterwards:
+
+- Unit of comparison: two runs that differ in rho alone, with the same seed, optimiser and rate.
+- Primary outcome: test accuracy, rho = 1 minus rho = 0, averaged over the three ``MIDDLE`` learning
+  rates of each seed, for each optimiser. The methods count as equivalent if two one-sided tests
+  place the mean difference within ``MARGIN`` points (a 90 % interval inside the margin).
+- Also: the difference at each learning rate with its 95 % interval; accuracy at each method's own
+  best rate, which the mean training loss chooses, not the test set; robust width, the decades of
+  learning rate at which a run comes within ``NEAR`` points of the best run of its seed and
+  optimiser; training loss; length and direction of both gradients; firing rates.
+- A diverged run counts with the accuracy of chance.
+
+Each run that ends is kept as a results file of its own. Runs are independent: they are computed in
+any order, by any number of processes that share the folders, and go on where they were cut off.
+"""
+
+import argparse
+import errno
+import itertools
+import os
+import time
+from dataclasses import asdict, dataclass, replace
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from tsbp_core import datasets, results
+from tsbp_core.experiments import checkpoints, cifar10
+from tsbp_core.experiments.cifar10 import Settings
+from tsbp_core.experiments.statistics import t_interval
+
+RHOS = (1.0, 0.0)
+MARGIN = 0.5
+"""Points of accuracy that count as no difference."""
+NEAR = 5.0
+"""Points below the best run at which a learning rate still counts as good."""
+CHANCE = 10.0
+RATES = {
+    "adamw": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
+    "sgd": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0),
+}
+"""Half a decade apart. Pilot runs with rho = 0.5, held-out images and another seed placed them."""
+MIDDLE = slice(2, 5)
+WEIGHT_DECAY = {"adamw": 0.01, "sgd": 5e-4}
+COMPACT = Settings(network="24C3-P2-48C3-P2-96C3-P2-96C3-P2")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run; ``name`` says what it is within its study, without the seed."""
+
+    name: str
+    settings: Settings
+    seed: int
+
+    def record(self, study):
+        """Name of its results file."""
+        return f"cifar10-{study}/{self.name}-seed{self.seed}".replace(" ", "")
+
+
+def grid(seeds=5):
+    """Both methods x optimisers x learning rates x seeds, seed after seed."""
+    return [
+        Run(
+            f"{optimizer}-lr{lr:g}-rho{rho:g}",
+            replace(
+                COMPACT,
+                optimizer=optimizer,
+                lr=lr,
+                weight_decay=WEIGHT_DECAY[optimizer],
+                reset_gradient=rho,
+            ),
+            seed,
+        )
+        for seed in range(seeds)
+        for optimizer, rates in RATES.items()
+        for lr, rho in itertools.product(rates, RHOS)
+    ]
+
+
+def smoke(seeds=1):
+    """A few seconds, to see that everything works here."""
+    tiny = Settings(network="8C3-P4-8C3-P4", batch=50, limit=400)
+    return [
+        Run(f"rho{rho:g}", replace(tiny, reset_gradient=rho), seed)
+        for seed in range(seeds)
+        for rho in RHOS
+    ]
+
+
+STUDIES = {"grid": grid, "smoke": smoke}
+
+
+def run_study(study, runs, root=None, jobs=1, quiet=False):
+    """Compute the runs that have no results file yet.
+
+    Parameters
+    ----------
+    study : str
+        Names the folders of results files and checkpoints.
+    runs : list of Run
+    root : path, optional
+        Where CIFAR-10 is, as in ``datasets.cifar10``.
+    jobs : int, default 1
+        Processes, -1 for one a core; the cores are shared out evenly. Floating-point sums, and so
+        the last bits of a run, depend on the number of threads.
+    quiet : bool, default False
+        Show no progress bar.
+
+    Returns
+    -------
+    int
+        Runs still missing, as other processes are at work on them.
+    """
+    missing = [run for run in runs if not _path(study, run).exists()]
+    jobs = min(joblib.effective_n_jobs(jobs), max(1, len(missing)))
+    threads = max(1, os.cpu_count() // jobs)
+    with tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", disable=quiet) as bar:
+        parallel = joblib.Parallel(jobs, return_as="generator_unordered")
+        for line in parallel(
+            joblib.delayed(_run_one)(study, run, root, threads) for run in missing
+        ):
+            bar.update()
+            if line and not quiet:
+                tqdm.write(line)
+    return sum(not _path(study, run).exists() for run in runs)
+
+
+def _run_one(study, run, root, threads):
+    """Train and write the results file; returns a line about it, or None if it is not ours."""
+    import torch
+
+    torch.set_num_threads(threads)
+    checkpoint = results.PROJECT / "data" / "checkpoints" / f"{run.record(study)}.pt"
+    with checkpoints.claimed(checkpoint) as ours:
+        if not ours or _path(study, run).exists():
+            return None
+        start = time.perf_counter()
+        found = cifar10.train(run.settings, run.seed, datasets.cifar10(root), checkpoint)
+        results.save(
+            run.record(study),
+            command=f"make cifar10 STUDY={study}",
+            settings={**asdict(run.settings), "seed": run.seed, "threads": threads},
+            results=found,
+            wall_time_s=time.perf_counter() - start,
+        )
+    accuracy = f"{found['test']['accuracy']:.2%}" if found["test"] else "diverged"
+    return f"{run.name}, seed {run.seed}: {accuracy}"
+
+
+def _path(study, run):
+    return results.RESULTS / f"{run.record(study)}.json"
+
+
+def collect(study, runs):
+    """The results files of ``runs`` by run; a run without one is left out."""
+    return {run: results.load(run.record(study)) for run in runs if _path(study, run).exists()}
+
+
+def accuracy(found):
+    """Test accuracy of a results file in %."""
+    test = found["results"]["test"]
+    return 100 * test["accuracy"] if test else CHANCE
+
+
+def train_loss(found):
+    """Mean loss over the last epoch of a results file; infinite after divergence."""
+    ended = not found["results"]["diverged"]
+    return found["results"]["epochs"][-1]["train_loss"] if ended else np.inf
+
+
+def table(collected, optimizer, outcome=accuracy):
+    """An outcome of the grid by rho, arrays [S, L]; NaN where a run is missing."""
+    rates = RATES[optimizer]
+    seeds = 1 + max(run.seed for run in collected)
+    tables = {rho: np.full((seeds, len(rates)), np.nan) for rho in RHOS}
+    for run, found in collected.items():
+        s = run.settings
+        if s.optimizer == optimizer:
+            tables[s.reset_gradient][run.seed, rates.index(s.lr)] = outcome(found)
+    return tables
+
+
+def robust_width(tables, rates, near=NEAR):
+    """Decades of learning rate at which each method comes near the best run of its seed.
+
+    Between the learning rates of the grid, accuracy is interpolated linearly in their logarithm.
+
+    Parameters
+    ----------
+    tables : dict
+        By rho: accuracy in % [S, L].
+    rates : sequence [L]
+    near : float
+        Points below the best accuracy of either method.
+
+    Returns
+    -------
+    dict
+        By rho: decades [S].
+    """
+    x = np.log10(rates)
+    fine = np.linspace(x[0], x[-1], 1001)
+    best = np.max([t.max(axis=1) for t in tables.values()], axis=0)
+    return {
+        rho: np.array(
+            [
+                np.mean(np.interp(fine, x, row) >= top - near) * (x[-1] - x[0])
+                for row, top in zip(t, best, strict=True)
+            ]
+        )
+        for rho, t in tables.items()
+    }
+
+
+def own_best(tables, losses):
+    """Accuracy [S] of each method at the rate where its mean training loss is least, by rho."""
+    return {rho: t[:, losses[rho].mean(axis=0).argmin()] for rho, t in tables.items()}
+
+
+def difference(values, level=0.95):
+    """Mean over seeds of rho = 1 minus rho = 0, and its interval by Student's t."""
+    paired = np.asarray(values[1.0]) - np.asarray(values[0.0])
+    return (paired.mean(), *t_interval(paired, level))
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tsbp_core.experiments.cifar10_study",
+        description="Train paired networks on CIFAR-10; the same command goes on where it stopped.",
+    )
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
+    parser.add_argument("--jobs", type=int, default=-1, help="processes (-1: one a core)")
+    args = parser.parse_args(argv)
+    runs = STUDIES[args.study]()
+    try:
+        datasets.cifar10(args.root)  # downloaded once, before the processes start
+        missing = run_study(args.study, runs, args.root, args.jobs)
+    except datasets.DatasetError as error:
+        raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit("\nstopped; the same command goes on from the last whole epoch") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise SystemExit(
+            f"stopped, as {results.PROJECT / 'data'} has no room left ({error.strerror}). What was "
+            "computed is kept: make room, and the same command goes on from the last whole epoch"
+        ) from None
+    if missing:
+        raise SystemExit(f"{missing} runs are being computed by other processes")
+    print(f"all {len(runs)} runs are in {results.RESULTS / f'cifar10-{args.study}'}")
+
+
+if __name__ == "__main__":
+    main()
