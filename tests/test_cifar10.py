@@ -73,6 +73,16 @@ def test_divergence_is_a_recorded_result(data, tmp_path):
     assert cifar10.train(settings, 0, data, tmp_path / "run.pt") == run
 
 
+def test_nan_in_a_hidden_layer_counts_as_divergence(data, monkeypatch):
+    """Such neurons are silent, so that the loss alone would not tell."""
+    net = cifar10.SpikingNet(TINY.network, 4, TINY.neuron())
+    torch.nn.init.constant_(net.convs[0].weight, float("nan"))
+    monkeypatch.setattr(cifar10, "SpikingNet", lambda *arguments: net)
+    run = cifar10.train(TINY, 0, data)
+    assert run["diverged"]
+    assert np.isfinite(run["epochs"][0]["train_loss"])
+
+
 def test_held_out_images_take_the_place_of_the_test_set(data):
     run = cifar10.train(replace(TINY, held_out=10), 0, data)
     assert run["test"] is None

@@ -174,11 +174,11 @@ def train(settings, seed, data, checkpoint=None, progress=None):
     -------
     dict
         ``epochs``: a list with train_loss, train_accuracy, seconds of each epoch, and what
-        ``evaluate`` returns for held-out images; ``test``: what ``evaluate`` returns for
-        the test set, or None with held-out images or after divergence; ``probes``: what
-        ``compare_gradients`` returns along training; ``diverged``: whether a loss was not finite,
-        which ends the run; ``gflop_per_image``: of a training step; ``weights_sha256``: of the
-        final weights, to compare runs bit by bit.
+        ``evaluate`` returns for held-out images; ``test``: what ``evaluate`` returns for the test
+        set, or None with held-out images or after divergence; ``probes``: what
+        ``compare_gradients`` returns along training; ``diverged``: whether a loss, or a weight
+        after an epoch, was not finite, which ends the run; ``gflop_per_image``: of a training
+        step; ``weights_sha256``: of the final weights, to compare runs bit by bit.
     """
     torch.manual_seed(seed)
     net = SpikingNet(settings.network, settings.steps, settings.neuron())
@@ -246,6 +246,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
             if settings.held_out:
                 record["held_out"] = evaluate(net, held_images, held_labels, settings)
             state["epochs"].append(record)
+            state["diverged"] = not finite(net)
         if checkpoint:
             whole = {name: part.state_dict() for name, part in parts.items()}
             checkpoints.save(checkpoint, {**whole, "state": state})
@@ -349,6 +350,11 @@ def normalised(images):
     """Images uint8 [B, 3, 32, 32] with mean 0 and standard deviation 1 in each colour."""
     mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
     return ((images / 255.0 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def finite(net):
+    """Whether all weights are finite; a loss can be so without, as a membrane of NaN is silent."""
+    return all(torch.isfinite(w).all() for w in net.parameters())
 
 
 def digest(net):

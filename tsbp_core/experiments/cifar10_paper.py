@@ -44,7 +44,7 @@ class Settings:
     lr: float = 5e-4
     weight_decay: float = 0.01
     dropout: float = 0.2
-    weight_scale: float = 3.0
+    weight_scale: float = 7.0
     shift: int = 4
     precision: str = "bfloat16"
     reset_gradient: float = 1.0
@@ -55,7 +55,8 @@ class CIFARNet(nn.Module):
     """Images [B, 3, 32, 32] to output spikes [T, B, 10]; every layer is followed by LIF neurons.
 
     Layers receive the traces a[t] = (1 - 1/tau_s) a[t-1] + s[t]/tau_s of the spikes below. Weights
-    are drawn from PyTorch's default distribution, times ``weight_scale``.
+    are drawn from PyTorch's default distribution, times ``weight_scale``, which is such that all
+    layers fire.
     """
 
     def __init__(self, settings):
@@ -139,10 +140,18 @@ def train(settings, seed, data, checkpoint, device="cpu", progress=None):
     Returns
     -------
     dict
-        ``epochs``: train_loss and seconds of each; ``diverged``; ``test_accuracy``, None after
+        ``epochs``: train_loss and seconds of each; ``diverged``, as soon as the loss or a weight
+        is not finite after an epoch, which ends the run; ``test_accuracy``, None after
         divergence; ``gflop_per_image``; ``weights_sha256``.
+
+    Raises
+    ------
+    ValueError
+        If there are more processes than images in a batch.
     """
     rank, world = _rank()
+    if world > settings.batch:
+        raise ValueError(f"{world} processes can't share batches of {settings.batch} images")
     torch.manual_seed(seed)
     net = CIFARNet(settings).to(device, memory_format=torch.channels_last)
     images, labels = (
@@ -188,7 +197,7 @@ def train(settings, seed, data, checkpoint, device="cpu", progress=None):
         if world > 1:
             distributed.all_reduce(total)
         loss = total.item() / len(images)
-        state["diverged"] = not math.isfinite(loss)
+        state["diverged"] = not (math.isfinite(loss) and cifar10.finite(net))
         state["epochs"].append({"train_loss": loss, "seconds": time.perf_counter() - start})
         if rank == 0:
             whole = {name: part.state_dict() for name, part in parts.items()}
