@@ -2,8 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-PRESET ?= quick
-SEEDS ?= 3
+STUDY ?= grid
 JOBS ?= -1
 PAGES := _build/html
 # The C library keeps freed arrays in place of returning them to the system, and asks for huge pages;
@@ -50,8 +49,8 @@ toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (m
 toy toy-wide toy-map toy-why toy-explorer: $(READY)
 	$(BIN)/python -m tsbp_core.experiments.toy_study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
 
-cifar10: $(READY)  ## Train both methods on CIFAR-10 (PRESET=quick SEEDS=3; minutes, resumable)
-	$(BIN)/python -m tsbp_core.experiments.cifar10 --preset $(PRESET) --seeds $(SEEDS)
+cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY=smoke, grid or spikes; resumable)
+	$(BIN)/python -m tsbp_core.experiments.cifar10_study $(STUDY) --jobs $(JOBS)
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers

@@ -114,23 +114,29 @@ def test_grid_is_paired_and_long_enough():
 
 def test_table_places_runs_and_counts_divergence_as_chance():
     runs = [run for run in cifar10_study.grid(2) if run.settings.optimizer == "sgd"]
-    lost, diverged = runs[3], runs[4]
+    diverged = runs[4]
     found = {
         run: {"results": {"test": {"accuracy": run.settings.lr / 10 + run.seed / 1000}}}
         for run in runs
-        if run is not lost
     }
     found[diverged] = {"results": {"test": None}}
     tables = cifar10_study.table(found, "sgd")
     rates = cifar10_study.RATES["sgd"]
     for run in runs:
         value = tables[run.settings.reset_gradient][run.seed, rates.index(run.settings.lr)]
-        if run is lost:
-            assert np.isnan(value)
-        elif run is diverged:
+        if run is diverged:
             assert value == cifar10_study.CHANCE
         else:
             assert value == pytest.approx(10 * run.settings.lr + run.seed / 10)
+
+
+def test_only_seeds_of_which_all_runs_are_there_are_collected(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    runs = cifar10_study.smoke(3)
+    for run in runs:
+        if (run.seed, run.settings.reset_gradient) != (1, 0.0):
+            results.save(run.record("smoke"), command="", settings={}, results={}, wall_time_s=0)
+    assert {run.seed for run in cifar10_study.collect("smoke", runs)} == {0, 2}
 
 
 def test_robust_width_of_cases_done_by_hand():
@@ -159,11 +165,10 @@ def test_equivalence_agrees_with_the_90_percent_interval(rng):
     assert statistics.equivalence([1.0, 2.0, 4.0], 0.5) == one_sided
 
 
-@pytest.mark.parametrize("run", cifar10_study.grid(), ids=lambda run: run.record("grid"))
-def test_committed_runs_are_those_of_the_study(run):
-    if not (results.RESULTS / f"{run.record('grid')}.json").exists():
-        pytest.skip("not computed yet")
-    found = results.load(run.record("grid"))
-    settings = {k: v for k, v in found["settings"].items() if k != "threads"}
-    assert settings == {**asdict(run.settings), "seed": run.seed}
-    assert "with changes" not in found["provenance"]["commit"]
+def test_committed_runs_are_those_of_the_study():
+    collected = cifar10_study.collect("grid", cifar10_study.grid())
+    assert collected
+    for run, found in collected.items():
+        settings = {k: v for k, v in found["settings"].items() if k != "threads"}
+        assert settings == {**asdict(run.settings), "seed": run.seed}
+        assert "with changes" not in found["provenance"]["commit"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tsbp_core import LIF, gradcheck, numpy_lif, results, surrogates
+from tsbp_core import LIF, datasets, gradcheck, numpy_lif, results, surrogates
 from tsbp_core.widgets import Control, Explorer, Panel, Series
 
 METHODS = (Series("complete, ρ = 1", "complete"), Series("term dropped, ρ = 0", "dropped"))
@@ -360,40 +360,61 @@ memory = Explorer(
 )  # fmt: skip
 
 
-def cifar10(name="cifar10-quick"):
-    """Chapter 7: training and test accuracy of the paired runs, from their results file."""
-    study = results.load(name)
-    seeds = study["settings"]["seeds"]
-    epochs = np.arange(1, study["settings"]["epochs"] + 1)
+def cifar10():
+    """Chapter 7: spikes of two trained networks shown a test image, from their results file."""
+    made = results.load("cifar10-spikes")
+    shown, counts = made["results"], made["settings"]["channels"]
+    classes = datasets.CLASSES
+    names = [classes[label] for label in shown["labels"]]
+    steps = len(shown["1"]["evidence"][0])
+    layers = [f"{i + 1}" for i in range(len(counts))]
+    width, height = 48, 36
 
-    def curve(rho, seed, key):
-        (run,) = [r for r in study["results"]["runs"] if r["rho"] == rho and r["seed"] == seed]
-        values = np.full(len(epochs), np.nan)
-        values[: len(run["epochs"])] = [100 * epoch[key] for epoch in run["epochs"]]
-        return values
+    def places(fired, side, count):
+        """Where spikes are drawn: a layer's channels side by side, each an image of neurons."""
+        across = {6: 3, 12: 4, 24: 6, 48: 8}[count]
+        channel, row, column = np.unravel_index(np.array(fired, int), (count, side, side))
+        scale = width / (across * side)
+        x = ((channel % across) * side + column + 0.5) * scale
+        y = height - ((channel // across) * side + row + 0.5) * scale
+        return x, y
 
-    def frame(epoch, seed):
-        test = [curve(rho, seed, "test_accuracy") for rho in (1.0, 0.0)]
-        train = [curve(rho, seed, "train_accuracy") for rho in (1.0, 0.0)]
-        a, b = (accuracy[epoch - 1] for accuracy in test)
-        text = (
-            f"Seed {seed}, after epoch {epoch}: {a:.2f} % with the term, {b:.2f} % without, a "
-            f"difference of {a - b:+.2f} points."
-        )
-        return [[*train, [epoch]], [*test, [epoch]]], text
+    def frame(step, layer, image):
+        i, k = names.index(image), layers.index(layer)
+        side, count = shown["sides"][k], counts[k]
+        panels, words = [], []
+        for rho, name in (("1", "with the term"), ("0", "without")):
+            fired = shown[rho]["spikes"][i][k][step - 1]
+            answer = classes[int(np.argmax(shown[rho]["evidence"][i][step - 1]))]
+            panels.append([places(fired, side, count)])
+            words.append(f"{name}, {len(fired)} of {count * side**2} fire, answer {answer}")
+        evidence = [shown[rho]["evidence"][i][step - 1] for rho in ("1", "0")]
+        x = np.arange(10.0)
+        panels.append([(x - 0.1, evidence[0]), (x + 0.1, evidence[1]), [classes.index(image)]])
+        return panels, f"Step {step}, layer {layer}, {image}: {'; '.join(words)}."
 
-    series = (*METHODS, Series("this epoch", "faint", "vline"))
-    limits = (0.8, epochs[-1] + 0.2), (20, 80)
+    evidence = [v for rho in ("1", "0") for e in shown[rho]["evidence"] for r in e for v in r]
     return Explorer(
-        "The paired runs",
-        "Does the sign of the difference stay the same from epoch to epoch and seed to seed?",
+        "An image becomes spikes",
+        "After how many steps does the right class (vertical line) lead? Do the two networks, "
+        "which began with the same weights, still fire in the same places?",
         {
-            "epoch": Control("epoch", tuple(int(e) for e in epochs), len(epochs) - 1),
-            "seed": _choice("seed", seeds),
+            "step": Control("time step t", tuple(range(1, steps + 1)), steps - 1, play=True),
+            "layer": _choice("layer", layers),
+            "image": _choice("image", names),
         },
         [
-            Panel(f"{which} accuracy", "epoch", "%", series, *limits, x=epochs)
-            for which in ("Training", "Test")
+            *(Panel(
+                f"Spikes, {name}", "channels side by side", "", (Series("spike", role, "dots"),),
+                (0, width), (0, height),
+            ) for name, role in (("trained with the term", "complete"), ("without", "dropped"))),
+            Panel(
+                "Evidence so far", "class: " + ", ".join(f"{i} {c}" for i, c in enumerate(classes)),
+                "logit",
+                (Series("with the term", "complete", "dots"), Series("without", "dropped", "dots"),
+                 Series("right class", "faint", "vline")),
+                (-0.5, 9.5), (min(evidence) - 0.3, max(evidence) + 0.3),
+            ),
         ],
         frame,
     )  # fmt: skip

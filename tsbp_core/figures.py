@@ -416,17 +416,86 @@ def bars(values, *, xlabel, styles=None, line=None):
     return figure
 
 
-def accuracy_curves(epochs_by_rho):
-    """Test accuracy in % after each epoch, one line a seed; maps rho to [S, E]."""
-    figure, ax = axes(height=3.0)
-    for rho, accuracy in epochs_by_rho.items():
-        style = dict(STYLES[rho])
-        epochs = np.arange(1, accuracy.shape[1] + 1)
-        ax.plot(epochs, accuracy.T, marker="o" if rho else "s", color=style["color"],
-                linestyle=style["linestyle"], linewidth=1.3, markersize=4)  # fmt: skip
-        ax.plot([], [], **style)
-    ax.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=epochs)
-    ax.legend(loc="lower right")
+def accuracy_by_rate(by_optimizer, interval):
+    """Test accuracy against the learning rate, one panel an optimiser.
+
+    Parameters
+    ----------
+    by_optimizer : dict
+        (rates [L], {rho: accuracy in % [S, L]}) by name: a line for the mean, a mark a seed.
+    interval : callable
+        Turns values [S] into the ends of the band.
+    """
+    figure, panels = axes(1, len(by_optimizer), height=3.2, sharey=True)
+    for ax, (name, (rates, tables)) in zip(panels, by_optimizer.items(), strict=True):
+        for rho, table in tables.items():
+            style = STYLES[rho]
+            low, high = np.transpose([interval(column) for column in table.T])
+            ax.fill_between(rates, low, high, color=style["color"], alpha=0.2, linewidth=0)
+            ax.plot(rates, table.mean(axis=0), **style)
+            ax.plot(rates, table.T, "o" if rho else "s", color=style["color"], markersize=2.5)
+        ax.set(xscale="log", xlabel="peak learning rate", title=name)
+    panels[0].set_ylabel("test accuracy (%)")
+    panels[0].legend(loc="lower center", fontsize=10)
+    return figure
+
+
+def differences_by_rate(by_optimizer, interval, margin):
+    """Paired difference of accuracy against the learning rate, with the margin of equivalence.
+
+    ``by_optimizer``: as in ``accuracy_by_rate``.
+    """
+    figure, panels = axes(1, len(by_optimizer), height=2.8, sharey=True)
+    for ax, (name, (rates, tables)) in zip(panels, by_optimizer.items(), strict=True):
+        paired = tables[1.0] - tables[0.0]
+        ax.axhspan(-margin, margin, color=FAINT, alpha=0.25, linewidth=0)
+        ax.axhline(0, color=INK, linewidth=1)
+        ends = np.transpose([interval(column) for column in paired.T])
+        ax.vlines(rates, *ends, color=RESET)
+        ax.plot(rates, paired.mean(axis=0), "o", color=RESET, markersize=5)
+        ax.set(xscale="log", xlabel="peak learning rate", title=name)
+    panels[0].set_ylabel("with − without (points)")
+    return figure
+
+
+def layer_gradients(by_method):
+    """Length ratio and cosine of both gradients along training, one line a layer.
+
+    ``by_method``: {rho: {"update" [P], "ratio" [P, layers], "cosine" [P, layers]}}, rho being the
+    method that trains.
+    """
+    figure, panels = axes(1, 2, height=3.0)
+    for rho, found in by_method.items():
+        style = STYLES[rho]
+        x = np.maximum(found["update"], 1)
+        for ax, key in zip(panels, ("ratio", "cosine"), strict=True):
+            for layer, values in enumerate(found[key].T):
+                ax.plot(x, values, color=style["color"], linestyle=style["linestyle"],
+                        linewidth=1.5, label=style["label"] if layer == 0 else None)  # fmt: skip
+                if rho == 1.0 and key == "ratio":
+                    ax.text(x[-1], values[-1], f" layer {layer + 1}", va="center", fontsize=10)
+    panels[0].set(xscale="log", xlabel="update", ylabel="complete / detached length", ylim=(0, 1.1))
+    panels[0].axhline(1, color=FAINT, linewidth=1)
+    panels[0].margins(x=0.25)
+    panels[1].set(xscale="log", xlabel="update", ylabel="cosine", ylim=(0, 1.05))
+    panels[1].legend(title="trained by", loc="lower left", fontsize=10)
+    return figure
+
+
+def confusion(counts, classes):
+    """Which class (row) is taken for which (column), in % of the row; ``counts`` [10, 10]."""
+    figure, ax = axes(width=5.4, height=4.4)
+    share = 100 * counts / counts.sum(axis=1, keepdims=True)
+    errors = share - np.diag(np.diag(share))
+    ax.imshow(errors, cmap="Greys", vmax=1.6 * errors.max())
+    for i, j in np.ndindex(share.shape):
+        if i == j or share[i, j] >= 1:
+            ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", fontsize=9,
+                    color=COMPLETE if i == j else "black",
+                    fontweight="bold" if i == j else None)  # fmt: skip
+    ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=9)
+    ax.set_yticks(range(len(classes)), classes, fontsize=9)
+    ax.set(xlabel="answer", ylabel="class")
     return figure
 
 

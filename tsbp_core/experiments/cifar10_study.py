@@ -38,6 +38,10 @@ MARGIN = 0.5
 NEAR = 5.0
 """Points below the best run at which a learning rate still counts as good."""
 CHANCE = 10.0
+SHOWN_IMAGES = (0, 1, 3)
+"""Of the test set, whose spikes the explorer shows: the first three of different classes."""
+SHOWN_CHANNELS = (6, 12, 24, 48)
+"""Of each layer."""
 RATES = {
     "adamw": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
     "sgd": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0),
@@ -134,7 +138,7 @@ def _run_one(study, run, root, threads):
     import torch
 
     torch.set_num_threads(threads)
-    checkpoint = results.PROJECT / "data" / "checkpoints" / f"{run.record(study)}.pt"
+    checkpoint = _checkpoint(study, run)
     with checkpoints.claimed(checkpoint) as ours:
         if not ours or _path(study, run).exists():
             return None
@@ -155,9 +159,14 @@ def _path(study, run):
     return results.RESULTS / f"{run.record(study)}.json"
 
 
+def _checkpoint(study, run):
+    return results.PROJECT / "data" / "checkpoints" / f"{run.record(study)}.pt"
+
+
 def collect(study, runs):
-    """The results files of ``runs`` by run; a run without one is left out."""
-    return {run: results.load(run.record(study)) for run in runs if _path(study, run).exists()}
+    """The results files of ``runs`` by run, of those seeds of which all runs are there."""
+    missing = {run.seed for run in runs if not _path(study, run).exists()}
+    return {run: results.load(run.record(study)) for run in runs if run.seed not in missing}
 
 
 def accuracy(found):
@@ -173,15 +182,43 @@ def train_loss(found):
 
 
 def table(collected, optimizer, outcome=accuracy):
-    """An outcome of the grid by rho, arrays [S, L]; NaN where a run is missing."""
+    """An outcome of the grid by rho, arrays [S, L]."""
+    seeds = sorted({run.seed for run in collected})
     rates = RATES[optimizer]
-    seeds = 1 + max(run.seed for run in collected)
-    tables = {rho: np.full((seeds, len(rates)), np.nan) for rho in RHOS}
+    tables = {rho: np.full((len(seeds), len(rates)), np.nan) for rho in RHOS}
     for run, found in collected.items():
         s = run.settings
         if s.optimizer == optimizer:
-            tables[s.reset_gradient][run.seed, rates.index(s.lr)] = outcome(found)
+            at = seeds.index(run.seed), rates.index(s.lr)
+            tables[s.reset_gradient][at] = outcome(found)
     return tables
+
+
+def probes(collected, optimizer, lr, rho):
+    """How both gradients compare along the runs of one condition, means over seeds.
+
+    Returns
+    -------
+    dict
+        ``update`` [P]; ``ratio`` and ``cosine``, complete to detached, [P, layers].
+    """
+    found = [
+        data["results"]["probes"]
+        for run, data in collected.items()
+        if (run.settings.optimizer, run.settings.lr, run.settings.reset_gradient)
+        == (optimizer, lr, rho)
+    ]
+    means = {
+        key: np.mean([[probe[key] for probe in seed] for seed in found], axis=0)
+        for key in ("ratio", "cosine")
+    }
+    return {"update": [probe["update"] for probe in found[0]], **means}
+
+
+def recall(found):
+    """Share of each class's test images that are recognised, in %, [10]."""
+    confusion = np.array(found["results"]["test"]["confusion"])
+    return 100 * np.diag(confusion) / confusion.sum(axis=1)
 
 
 def robust_width(tables, rates, near=NEAR):
@@ -227,18 +264,75 @@ def difference(values, level=0.95):
     return (paired.mean(), *t_interval(paired, level))
 
 
+def spike_trains(root=None):
+    """What chapter 7's explorer draws: spikes of trained networks shown some test images.
+
+    The networks are the grid's of seed 0 with AdamW at 0.01. They are trained first if their
+    checkpoints are not here.
+
+    Returns
+    -------
+    dict
+        ``labels`` of the images; by rho, ``spikes`` [image][layer][step], a list of the places in
+        [channels, H, W] that fire, and ``evidence`` [image][step], the logits [10] of the mean
+        spikes so far; ``sides``: H = W of each layer.
+    """
+    import torch
+
+    data = datasets.cifar10(root)
+    picked = list(SHOWN_IMAGES)
+    images = cifar10.normalised(torch.from_numpy(data.test_images[picked]))
+    found = {"labels": data.test_labels[picked].tolist()}
+    for run in grid(1):
+        settings = run.settings
+        if (settings.optimizer, settings.lr) != ("adamw", 0.01):
+            continue
+        checkpoint = _checkpoint("grid", run)
+        cifar10.train(settings, run.seed, data, checkpoint)
+        net = cifar10.SpikingNet(settings.network, settings.steps, settings.neuron()).eval()
+        net.load_state_dict(checkpoints.load(checkpoint)["net"])
+        with torch.no_grad():
+            layers = net(images)[1]
+            steps = torch.arange(1, settings.steps + 1)[:, None, None]
+            so_far = layers[-1].flatten(2).cumsum(0) / steps
+            evidence = net.readout(so_far).transpose(0, 1)
+        found["sides"] = [s.shape[-1] for s in layers]
+        found[f"{settings.reset_gradient:g}"] = {
+            "spikes": [
+                [
+                    [s[:count].flatten().nonzero().flatten().tolist() for s in layer[:, i]]
+                    for layer, count in zip(layers, SHOWN_CHANNELS, strict=True)
+                ]
+                for i in range(len(picked))
+            ],
+            "evidence": [[[round(v, 3) for v in row] for row in e.tolist()] for e in evidence],
+        }
+    return found
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tsbp_core.experiments.cifar10_study",
         description="Train paired networks on CIFAR-10; the same command goes on where it stopped.",
     )
-    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("study", choices=[*STUDIES, "spikes"])
     parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (-1: one a core)")
     args = parser.parse_args(argv)
-    runs = STUDIES[args.study]()
     try:
         datasets.cifar10(args.root)  # downloaded once, before the processes start
+        if args.study == "spikes":
+            start = time.perf_counter()
+            path = results.save(
+                "cifar10-spikes",
+                command="make cifar10 STUDY=spikes",
+                settings={"images": SHOWN_IMAGES, "channels": SHOWN_CHANNELS},
+                results=spike_trains(args.root),
+                wall_time_s=time.perf_counter() - start,
+            )
+            print(f"wrote {path}")
+            return
+        runs = STUDIES[args.study]()
         missing = run_study(args.study, runs, args.root, args.jobs)
     except datasets.DatasetError as error:
         raise SystemExit(str(error)) from None
