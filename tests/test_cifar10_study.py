@@ -147,6 +147,44 @@ def test_robust_width_of_cases_done_by_hand():
     assert width[0.0] == pytest.approx([1 / 6 + 1 / 46], abs=0.01)  # either side of 56
 
 
+def test_shift_finds_how_far_a_curve_was_moved(rng):
+    rates = np.logspace(-3, 0, 7)
+    x = np.log10(rates)
+    tables = {
+        rho: np.array([70 - 10 * (x + 1.5 - moved) ** 2 for moved in (m * rho for m in (0, 0.5))])
+        for rho in (1.0, 0.0)
+    }
+    assert cifar10_study.shift(tables, rates) == pytest.approx([0, 0.5], abs=0.01)
+
+
+def test_probes_and_firing_rates_are_means_over_seeds():
+    runs = [run for run in cifar10_study.grid(2) if run.settings.optimizer == "sgd"]
+    found = {
+        run: {
+            "results": {
+                "probes": [
+                    {"update": u, "ratio": [run.seed, 0.5], "cosine": [u, run.settings.lr]}
+                    for u in (0, 3)
+                ],
+                "test": {"rates": [run.seed, run.settings.reset_gradient]},
+            }
+        }
+        for run in runs
+    }
+    means = cifar10_study.probes(found, "sgd", 0.1, 1.0)
+    assert means["update"] == [0, 3]
+    assert means["ratio"].tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert means["cosine"].tolist() == [[0, 0.1], [3, 0.1]]
+    assert cifar10_study.firing_rates(found, "sgd", 0.1, 0.0).tolist() == [0.5, 0.0]
+
+
+def test_recall_is_the_diagonal_over_the_row():
+    confusion = (np.eye(10) * 3 + 1).tolist()
+    assert cifar10_study.recall({"results": {"test": {"confusion": confusion}}}) == pytest.approx(
+        [400 / 13] * 10
+    )
+
+
 def test_own_best_is_chosen_by_the_training_loss():
     accuracy = {1.0: np.array([[1.0, 2.0, 3.0]]), 0.0: np.array([[4.0, 5.0, 6.0]])}
     loss = {1.0: np.array([[0.1, 0.2, np.inf]]), 0.0: np.array([[0.3, 0.2, 0.4]])}

@@ -364,20 +364,18 @@ def cifar10():
     """Chapter 7: spikes of two trained networks shown a test image, from their results file."""
     made = results.load("cifar10-spikes")
     shown, counts = made["results"], made["settings"]["channels"]
-    classes = datasets.CLASSES
-    names = [classes[label] for label in shown["labels"]]
+    classes, names = datasets.CLASSES, made["settings"]["classes"]
     steps = len(shown["1"]["evidence"][0])
     layers = [f"{i + 1}" for i in range(len(counts))]
-    width, height = 48, 36
 
     def places(fired, side, count):
-        """Where spikes are drawn: a layer's channels side by side, each an image of neurons."""
-        across = {6: 3, 12: 4, 24: 6, 48: 8}[count]
+        """Where spikes are drawn: channels in rows, with a gap between them, twice as wide as high."""
+        across = round((2 * count) ** 0.5)
         channel, row, column = np.unravel_index(np.array(fired, int), (count, side, side))
-        scale = width / (across * side)
-        x = ((channel % across) * side + column + 0.5) * scale
-        y = height - ((channel // across) * side + row + 0.5) * scale
-        return x, y
+        x = (channel % across) * (side + 1) + column + 1
+        y = (channel // across) * (side + 1) + row + 1
+        unit = 2 / (across * (side + 1) + 1)
+        return x * unit, 1 - y * unit
 
     def frame(step, layer, image):
         i, k = names.index(image), layers.index(layer)
@@ -406,11 +404,10 @@ def cifar10():
         [
             *(Panel(
                 f"Spikes, {name}", "channels side by side", "", (Series("spike", role, "dots"),),
-                (0, width), (0, height),
+                (0, 2), (0, 1),
             ) for name, role in (("trained with the term", "complete"), ("without", "dropped"))),
             Panel(
-                "Evidence so far", "class: " + ", ".join(f"{i} {c}" for i, c in enumerate(classes)),
-                "logit",
+                "Evidence so far", f"class, 0 {classes[0]} to 9 {classes[9]}", "logit",
                 (Series("with the term", "complete", "dots"), Series("without", "dropped", "dots"),
                  Series("right class", "faint", "vline")),
                 (-0.5, 9.5), (min(evidence) - 0.3, max(evidence) + 0.3),

@@ -38,10 +38,10 @@ MARGIN = 0.5
 NEAR = 5.0
 """Points below the best run at which a learning rate still counts as good."""
 CHANCE = 10.0
-SHOWN_IMAGES = (0, 1, 3)
-"""Of the test set, whose spikes the explorer shows: the first three of different classes."""
-SHOWN_CHANNELS = (6, 12, 24, 48)
-"""Of each layer."""
+SHOWN_CLASSES = ("airplane", "cat", "ship")
+"""The explorer shows the spikes that the first test image of each causes."""
+SHOWN_CHANNELS = (2, 8, 32, 72)
+"""How many channels of each layer it shows."""
 RATES = {
     "adamw": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
     "sgd": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0),
@@ -194,6 +194,12 @@ def table(collected, optimizer, outcome=accuracy):
     return tables
 
 
+def primary(collected, optimizer):
+    """Accuracy averaged over the ``MIDDLE`` rates, [S] by rho: the outcome named in advance."""
+    tables = table(collected, optimizer)
+    return {rho: t[:, MIDDLE].mean(axis=1) for rho, t in tables.items()}
+
+
 def probes(collected, optimizer, lr, rho):
     """How both gradients compare along the runs of one condition, means over seeds.
 
@@ -205,14 +211,29 @@ def probes(collected, optimizer, lr, rho):
     found = [
         data["results"]["probes"]
         for run, data in collected.items()
-        if (run.settings.optimizer, run.settings.lr, run.settings.reset_gradient)
-        == (optimizer, lr, rho)
+        if _condition(run) == (optimizer, lr, rho)
     ]
     means = {
         key: np.mean([[probe[key] for probe in seed] for seed in found], axis=0)
         for key in ("ratio", "cosine")
     }
     return {"update": [probe["update"] for probe in found[0]], **means}
+
+
+def firing_rates(collected, optimizer, lr, rho):
+    """Mean spikes a neuron and step of each layer on the test images, mean over seeds."""
+    return np.mean(
+        [
+            found["results"]["test"]["rates"]
+            for run, found in collected.items()
+            if _condition(run) == (optimizer, lr, rho)
+        ],
+        axis=0,
+    )
+
+
+def _condition(run):
+    return run.settings.optimizer, run.settings.lr, run.settings.reset_gradient
 
 
 def recall(found):
@@ -253,6 +274,31 @@ def robust_width(tables, rates, near=NEAR):
     }
 
 
+def shift(tables, rates):
+    """Decades by which moving the curve of rho = 0 to larger rates fits that of rho = 1 best.
+
+    Accuracy is interpolated as in ``robust_width``; the fit is by least squares over the learning
+    rates that both curves cover. Not among the outcomes named in advance.
+
+    Returns
+    -------
+    ndarray [S]
+    """
+    x = np.log10(rates)
+    moves = np.linspace(-1, 1, 401)
+
+    def misfit(one, other, move):
+        at = x[(x - move >= x[0]) & (x - move <= x[-1])]
+        return np.mean((np.interp(at, x, one) - np.interp(at - move, x, other)) ** 2)
+
+    return np.array(
+        [
+            min(moves, key=lambda move: misfit(one, other, move))
+            for one, other in zip(tables[1.0], tables[0.0], strict=True)
+        ]
+    )
+
+
 def own_best(tables, losses):
     """Accuracy [S] of each method at the rate where its mean training loss is least, by rho."""
     return {rho: t[:, losses[rho].mean(axis=0).argmin()] for rho, t in tables.items()}
@@ -273,16 +319,17 @@ def spike_trains(root=None):
     Returns
     -------
     dict
-        ``labels`` of the images; by rho, ``spikes`` [image][layer][step], a list of the places in
+        ``images``: their places in the test set; by rho, ``spikes`` [image][layer][step], a list of the places in
         [channels, H, W] that fire, and ``evidence`` [image][step], the logits [10] of the mean
         spikes so far; ``sides``: H = W of each layer.
     """
     import torch
 
     data = datasets.cifar10(root)
-    picked = list(SHOWN_IMAGES)
+    wanted = [datasets.CLASSES.index(name) for name in SHOWN_CLASSES]
+    picked = [int(np.flatnonzero(data.test_labels == label)[0]) for label in wanted]
     images = cifar10.normalised(torch.from_numpy(data.test_images[picked]))
-    found = {"labels": data.test_labels[picked].tolist()}
+    found = {"images": picked}
     for run in grid(1):
         settings = run.settings
         if (settings.optimizer, settings.lr) != ("adamw", 0.01):
@@ -326,7 +373,7 @@ def main(argv=None):
             path = results.save(
                 "cifar10-spikes",
                 command="make cifar10 STUDY=spikes",
-                settings={"images": SHOWN_IMAGES, "channels": SHOWN_CHANNELS},
+                settings={"classes": SHOWN_CLASSES, "channels": SHOWN_CHANNELS},
                 results=spike_trains(args.root),
                 wall_time_s=time.perf_counter() - start,
             )
