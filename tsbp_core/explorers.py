@@ -369,7 +369,7 @@ def cifar10():
     layers = [f"{i + 1}" for i in range(len(counts))]
 
     def places(fired, side, count):
-        """Where spikes are drawn: channels in rows, with a gap between them, twice as wide as high."""
+        """Where spikes are drawn: channels in rows with gaps, twice as wide as high."""
         across = round((2 * count) ** 0.5)
         channel, row, column = np.unravel_index(np.array(fired, int), (count, side, side))
         x = (channel % across) * (side + 1) + column + 1

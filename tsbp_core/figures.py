@@ -491,7 +491,7 @@ def confusion(counts, classes):
     for i, j in np.ndindex(share.shape):
         if i == j or share[i, j] >= 1:
             ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", fontsize=9,
-                    color=COMPLETE if i == j else "black",
+                    color="#004c75" if i == j else "black",  # the cells are light in dark mode too
                     fontweight="bold" if i == j else None)  # fmt: skip
     ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=9)
     ax.set_yticks(range(len(classes)), classes, fontsize=9)

@@ -319,9 +319,9 @@ def spike_trains(root=None):
     Returns
     -------
     dict
-        ``images``: their places in the test set; by rho, ``spikes`` [image][layer][step], a list of the places in
-        [channels, H, W] that fire, and ``evidence`` [image][step], the logits [10] of the mean
-        spikes so far; ``sides``: H = W of each layer.
+        ``images``: their places in the test set; by rho, ``spikes`` [image][layer][step], a list
+        of the places in [channels, H, W] that fire, and ``evidence`` [image][step], the logits
+        [10] of the mean spikes so far; ``sides``: H = W of each layer.
     """
     import torch
 
