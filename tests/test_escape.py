@@ -48,7 +48,7 @@ def test_where_the_surrogate_gradient_is_exact():
     x, value = escape.Task(2, "linear").draw(8)
     truth, means = escape.exact(x, value, escape.neuron("zero", 0.2))
     for found in means.values():
-        assert np.median(escape.compare(truth, found)["error"]) > 1e-3
+        assert escape.compare(truth, found)["error"].max() > 1e-3
 
 
 def test_a_quadratic_loss_is_biased_even_at_one_step():
