@@ -417,6 +417,53 @@ def cifar10():
     )  # fmt: skip
 
 
+def truth():
+    """Chapter 9: how near the mean surrogate gradient is to the exact one, against rho."""
+    study = results.load("escape")
+    exact, settings = study["results"]["exact"], study["settings"]
+    rhos = [float(rho) for rho in next(iter(exact.values()))["by_rho"]]
+    lengths, widths = settings["lengths"], settings["widths"]
+    cases = [f"T={T}/width=0.2" for T in lengths]
+    cases += [f"T=8/width={w:g}" for w in widths if w != 0.2]
+
+    def frame(case, loss, reset):
+        found = exact[f"{reset}/{loss}/{case}"]
+        drawn = []
+        for key in ("error", "cosine", "length"):
+            quantiles = np.transpose([by[key] for by in found["by_rho"].values()])
+            drawn.append([quantiles[2], quantiles[1], quantiles[3], *([[1.0]] * (key != "error"))])
+        share, low, high = found["nearer"]
+        text = (
+            f"{case.replace('/', ', ')}: the complete gradient is nearer to the truth than the "
+            f"detached one for {share:.0%} of neurons, 95 % interval [{low:.0%}, {high:.0%}]."
+        )
+        return drawn, text
+
+    curves = (
+        Series("median neuron", "truth"),
+        Series("quartiles", "faint"),
+        Series("quartiles", "faint"),
+    )
+    right = Series("the truth", "reset", "hline")
+    return Explorer(
+        "From detached to complete",
+        "At which width does the complete gradient stop being better than the detached one?",
+        {
+            "case": Control("steps and width", cases, cases.index("T=8/width=0.2"), label=str),
+            "loss": _choice("loss", ("trace", "count", "linear")),
+            "reset": _choice("reset", RESETS),
+        },
+        [
+            Panel("Relative error", "ρ", "error", curves, (0, 1), (0, 2.5), x=rhos),
+            Panel("Direction", "ρ", "cosine", (*curves, right), (0, 1), (0, 1.1), x=rhos),
+            Panel(
+                "Length over the true one", "ρ", "ratio", (*curves, right), (0, 1), (0, 3), x=rhos
+            ),
+        ],
+        frame,
+    )
+
+
 def cost(name="overhead"):
     """Chapter 8: time an element against the number of steps, ours against any other layer."""
     from tsbp_core.experiments import overhead

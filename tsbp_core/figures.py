@@ -482,6 +482,26 @@ def layer_gradients(by_method):
     return figure
 
 
+def truth_errors(exact, lengths, width, loss="trace"):
+    """Error of the mean surrogate gradient against T: median and quartiles, one panel a reset.
+
+    ``exact``: the enumerated results of ``escape.study``.
+    """
+    figure, panels = axes(1, 2, height=2.9, sharey=True)
+    for ax, kind in zip(panels, ("zero", "subtract"), strict=True):
+        names = [f"{kind}/{loss}/T={T}/width={width:g}" for T in lengths]
+        for rho in (1.0, 0.0):
+            style = STYLES[rho]
+            found = np.array([exact[name]["by_rho"][f"{rho:g}"]["error"] for name in names])
+            ax.fill_between(lengths, found[:, 1], found[:, 3], color=style["color"], alpha=0.2,
+                            linewidth=0)  # fmt: skip
+            ax.plot(lengths, found[:, 2], marker="o" if rho else "s", markersize=4, **style)
+        ax.set(title=f"reset {kind}", xlabel="time steps T")
+    panels[0].set(ylabel="relative error", ylim=(0, None))
+    panels[0].legend(loc="upper left", fontsize=10)
+    return figure
+
+
 def confusion(counts, classes):
     """Which class (row) is taken for which (column), in % of the row; ``counts`` [10, 10]."""
     figure, ax = axes(width=5.4, height=4.4)
