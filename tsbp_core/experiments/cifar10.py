@@ -226,7 +226,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
             compare(i)
             x = augment(images[picked], generator, settings.shift)
             y = labels[picked]
-            with _precision(settings):
+            with autocast(settings.precision):
                 logits, _ = net(normalised(x))
                 loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
             if not torch.isfinite(loss):
@@ -287,7 +287,7 @@ def compare_gradients(net, x, y, settings):
     for rho in (1.0, 0.0):
         probed = copy.deepcopy(net).train()
         probed.lif.lif = replace(probed.lif.lif, reset_gradient=rho)
-        with _precision(settings):
+        with autocast(settings.precision):
             logits, _ = probed(x)
             loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
         weights = [conv.weight for conv in probed.convs]
@@ -313,7 +313,7 @@ def evaluate(net, images, labels, settings, batch=500):
     net.eval()
     logits, mirrored, rates = [], [], 0.0
     for x in images.split(batch):
-        with _precision(settings):
+        with autocast(settings.precision):
             found, layers = net(normalised(x))
             logits.append(found)
             mirrored.append(found + net(normalised(x.flip(3)))[0])
@@ -340,10 +340,11 @@ def training_flop(net, images):
     return counter.get_total_flops() / len(images)
 
 
-def _precision(settings):
-    if settings.precision == "float32":
+def autocast(precision, device="cpu"):
+    """Context in which products are computed in ``precision``; "float32" changes nothing."""
+    if precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast("cpu", getattr(torch, settings.precision))
+    return torch.autocast(torch.device(device).type, getattr(torch, precision))
 
 
 def normalised(images):

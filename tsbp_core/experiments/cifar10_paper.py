@@ -186,7 +186,7 @@ def train(settings, seed, data, checkpoint, device="cpu", progress=None):
             ]
             mine = torch.arange(len(picked)).tensor_split(world)[rank]
             x = cifar10.normalised(x[mine]).to(device)
-            with _precision(settings, device):
+            with cifar10.autocast(settings.precision, device):
                 spikes = replica(x, [mask[mine].to(device) for mask in masks])
             losses = kernel_loss(spikes, labels[picked[mine]].to(device), settings.tau_s)
             optimizer.zero_grad()
@@ -224,7 +224,7 @@ def evaluate(net, data, settings, device, batch=250):
     mine = torch.arange(len(images)).tensor_split(world)[rank]
     correct = torch.zeros((), device=device)
     for picked in mine.split(batch):
-        with _precision(settings, device):
+        with cifar10.autocast(settings.precision, device):
             spikes = net(cifar10.normalised(images[picked]).to(device))
         correct += (spikes.float().sum(0).argmax(1).cpu() == labels[picked]).sum()
     if world > 1:
@@ -237,12 +237,6 @@ def _rank():
     if distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
-
-
-def _precision(settings, device):
-    if settings.precision == "float32":
-        return contextlib.nullcontext()
-    return torch.autocast(torch.device(device).type, getattr(torch, settings.precision))
 
 
 def main(argv=None):

@@ -62,7 +62,7 @@ class Run:
 
     def record(self, study):
         """Name of its results file."""
-        return f"cifar10-{study}/{self.name}-seed{self.seed}".replace(" ", "")
+        return f"cifar10-{study}/{self.name}-seed{self.seed}"
 
 
 def grid(seeds=5):
@@ -208,11 +208,7 @@ def probes(collected, optimizer, lr, rho):
     dict
         ``update`` [P]; ``ratio`` and ``cosine``, complete to detached, [P, layers].
     """
-    found = [
-        data["results"]["probes"]
-        for run, data in collected.items()
-        if _condition(run) == (optimizer, lr, rho)
-    ]
+    found = [data["probes"] for data in _of(collected, optimizer, lr, rho)]
     means = {
         key: np.mean([[probe[key] for probe in seed] for seed in found], axis=0)
         for key in ("ratio", "cosine")
@@ -222,18 +218,18 @@ def probes(collected, optimizer, lr, rho):
 
 def firing_rates(collected, optimizer, lr, rho):
     """Mean spikes a neuron and step of each layer on the test images, mean over seeds."""
-    return np.mean(
-        [
-            found["results"]["test"]["rates"]
-            for run, found in collected.items()
-            if _condition(run) == (optimizer, lr, rho)
-        ],
-        axis=0,
-    )
+    found = [data["test"]["rates"] for data in _of(collected, optimizer, lr, rho)]
+    return np.mean(found, axis=0)
 
 
-def _condition(run):
-    return run.settings.optimizer, run.settings.lr, run.settings.reset_gradient
+def _of(collected, optimizer, lr, rho):
+    """What the runs of one condition found, a dict a seed."""
+    return [
+        found["results"]
+        for run, found in collected.items()
+        if (run.settings.optimizer, run.settings.lr, run.settings.reset_gradient)
+        == (optimizer, lr, rho)
+    ]
 
 
 def recall(found):
