@@ -153,6 +153,7 @@ def test_probe_compares_the_two_methods_gradients(data):
     for rho in (1.0, 0.0):
         lif = replace(TINY.neuron(), reset_gradient=rho)
         net.lif.forward = lambda current, lif=lif: torch_lif.autograd_lif(current, lif)
+        net.first.forward = lambda current: net.lif(current.expand(4, *current.shape))
         loss = torch.nn.functional.cross_entropy(net(x)[0], y, label_smoothing=0.1)
         gradients.append(torch.autograd.grad(loss, [conv.weight for conv in net.convs]))
     for i, (a, b) in enumerate(zip(*gradients, strict=True)):
@@ -182,6 +183,15 @@ def test_training_flop_of_a_case_counted_by_hand():
     readout = 2 * 8 * 8 * 8 * 10
     expected = 2 * first + 3 * second + 3 * readout  # the image needs no gradient
     assert cifar10.training_flop(net, torch.zeros(2, 3, 32, 32)) == expected
+
+
+def test_steps_double_on_the_way(data):
+    settings = replace(TINY, epochs=4, doublings=(1, 3))
+    assert [settings.steps_at(epoch) for epoch in range(4)] == [1, 2, 2, 4]
+    run = cifar10.train(settings, 0, data)
+    found = [epoch["gflop"] for epoch in run["epochs"]]
+    assert found[0] < found[1] == found[2] < found[3]
+    assert found[3] == pytest.approx(40 * run["gflop_per_image"])
 
 
 def test_bfloat16_trains(data):

@@ -35,11 +35,13 @@ class Settings:
 
     ``network`` names the layers as ``SpikingNet`` reads them. ``held_out`` training images are
     kept for evaluation after each epoch, in place of the test set; ``limit`` caps the number of
-    training images. SGD has Nesterov's momentum of 0.9.
+    training images. SGD has Nesterov's momentum of 0.9. At each epoch of ``doublings``, counted
+    from 0, the number of steps doubles, to end at ``steps``.
     """
 
     network: str = "32C3-P2-64C3-P2-128C3-P2-128C3-P2"
     steps: int = 4
+    doublings: tuple[int, ...] = ()
     epochs: int = 2
     batch: int = 128
     optimizer: str = "adamw"
@@ -58,6 +60,10 @@ class Settings:
     held_out: int = 0
     limit: int = 50_000
 
+    def steps_at(self, epoch):
+        """Number of steps in an epoch."""
+        return self.steps >> sum(epoch < doubling for doubling in self.doublings)
+
     def neuron(self):
         """The ``LIF`` of all layers."""
         surrogate = surrogates.Sigmoid(self.surrogate_width, unit=self.surrogate_unit)
@@ -67,8 +73,9 @@ class Settings:
 class SpikingNet(nn.Module):
     """Images [B, 3, 32, 32] to logits [B, 10]; conv, max-pool, batch norm, LIF in each layer.
 
-    The image is the same at every step, so the first convolution runs once for all of them. The
-    logits are a linear readout of the last layer's mean spikes over the steps.
+    The image is the same at every step, so the first convolution runs once for all of them, and
+    its neurons, ``first``, read its current in place of T copies of it. The logits are a linear
+    readout of the last layer's mean spikes over the steps.
 
     Parameters
     ----------
@@ -111,7 +118,7 @@ class SpikingNet(nn.Module):
                 side //= int(pool[1])
             else:
                 raise ValueError(f"network {network!r}: can't read {token!r}; see SpikingNet")
-        self.steps = steps
+        self.first = torch_lif.LIFLayer(lif, steps=steps)
         self.lif = torch_lif.LIFLayer(lif)
         self.readout = nn.Linear(channels * side**2, 10)
 
@@ -121,8 +128,7 @@ class SpikingNet(nn.Module):
         layers = []
         for conv, pool, norm in zip(self.convs, self.pools, self.norms, strict=True):
             x = norm(functional.max_pool2d(conv(x), pool))
-            x = x.unflatten(0, (self.steps, -1)) if layers else x.expand(self.steps, *x.shape)
-            layers.append(self.lif(x))
+            layers.append(self.lif(x.unflatten(0, (-1, len(images)))) if layers else self.first(x))
             x = layers[-1].flatten(0, 1)
         return self.readout(layers[-1].mean(0).flatten(1)), layers
 
@@ -173,7 +179,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
     Returns
     -------
     dict
-        ``epochs``: a list with train_loss, train_accuracy, seconds of each epoch, and what
+        ``epochs``: a list with train_loss, train_accuracy, seconds, gflop of each epoch, and what
         ``evaluate`` returns for held-out images; ``test``: what ``evaluate`` returns for the test
         set, or None with held-out images or after divergence; ``probes``: what
         ``compare_gradients`` returns along training; ``diverged``: whether a loss, or a weight
@@ -207,6 +213,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         state = saved["state"]
+    example = torch.zeros(2, 3, 32, 32)
     probe = normalised(images[:PROBE_IMAGES]), labels[:PROBE_IMAGES]
     probed_at = {round(share * total) for share in PROBES}
 
@@ -219,6 +226,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         start = time.perf_counter()
         epoch = len(state["epochs"])
         generator = torch.Generator().manual_seed(1000 * seed + epoch)
+        net.first.steps = settings.steps_at(epoch)
         net.train()
         total_loss, correct = 0.0, 0
         picks = torch.randperm(kept, generator=generator).split(settings.batch)
@@ -243,6 +251,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         else:
             record = {"train_loss": total_loss / kept, "train_accuracy": correct / kept}
             record["seconds"] = round(time.perf_counter() - start, 2)
+            record["gflop"] = kept * training_flop(net, example) / 1e9
             if settings.held_out:
                 record["held_out"] = evaluate(net, held_images, held_labels, settings)
             state["epochs"].append(record)
@@ -256,7 +265,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         if not settings.held_out:
             test_set = (torch.from_numpy(a) for a in (data.test_images, data.test_labels))
             test = evaluate(net, *test_set, settings)
-    flop = training_flop(net, torch.zeros(2, 3, 32, 32))
+    flop = training_flop(net, example)
     return {**state, "test": test, "gflop_per_image": flop / 1e9, "weights_sha256": digest(net)}
 
 
@@ -286,7 +295,8 @@ def compare_gradients(net, x, y, settings):
     found = []
     for rho in (1.0, 0.0):
         probed = copy.deepcopy(net).train()
-        probed.lif.lif = replace(probed.lif.lif, reset_gradient=rho)
+        for layer in (probed.first, probed.lif):
+            layer.lif = replace(layer.lif, reset_gradient=rho)
         with autocast(settings.precision):
             logits, _ = probed(x)
             loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)

@@ -247,6 +247,7 @@ def measure_training(names, rounds, batch=128):
         torch.manual_seed(0)
         net = cifar10.SpikingNet(NETWORK, 4, NEURON).to(memory_format=torch.channels_last)
         net.lif.forward = layer
+        net.first.forward = lambda x, layer=layer: layer(x.expand(4, *x.shape))
         optimizer = torch.optim.AdamW(net.parameters())
         steps[name] = net, optimizer
     for i in range(WARM + rounds):
