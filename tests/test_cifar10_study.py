@@ -98,18 +98,43 @@ def test_a_full_disk_stops_with_a_message(tmp_path, monkeypatch):
     assert all(file.suffix == ".lock" for file in files)
 
 
-def test_grid_is_paired_and_long_enough():
-    runs = cifar10_study.grid()
-    assert len(runs) == len({run.record("grid") for run in runs}) == 2 * 2 * 7 * 5
+@pytest.mark.parametrize("study", cifar10_study.STUDIES)
+def test_studies_are_paired(study):
+    runs = cifar10_study.STUDIES[study]()
+    assert len({run.record(study) for run in runs}) == len(runs)
     pairs = {}
     for run in runs:
         rest = replace(run.settings, reset_gradient=0.0), run.seed
         pairs.setdefault(rest, set()).add(run.settings.reset_gradient)
     assert all(rhos == {1.0, 0.0} for rhos in pairs.values())
+
+
+def test_grid_is_long_enough():
+    assert len(cifar10_study.grid()) == 2 * 2 * 7 * 5
     for rates in cifar10_study.RATES.values():
         assert len(rates) >= 7
         assert rates[-1] / rates[0] >= 10**2.5
         assert np.ptp(np.diff(np.log10(rates))) < 0.1
+
+
+def test_factors_change_one_thing_at_the_middle_rate():
+    runs = cifar10_study.factors(1)
+    plain = {run.settings for run in cifar10_study.grid(1) if run.settings.lr in (1e-2, 1e-1)}
+    for run in runs:
+        changes = [c for name, c in cifar10_study.FACTORS.items() if run.name == name_of(run, name)]
+        undone = {key: getattr(cifar10_study.COMPACT, key) for key in changes[0]}
+        assert len(changes) == 1
+        assert undone != changes[0]
+        assert replace(run.settings, **undone) in plain
+    for name, change in cifar10_study.FACTORS.items():
+        peak = replace(cifar10_study.COMPACT, **change).neuron().surrogate.derivative(np.zeros(1))
+        if name.startswith("peak"):
+            assert peak == pytest.approx(float(name.split("-")[1]))
+
+
+def name_of(run, factor):
+    s = run.settings
+    return f"{factor}-{s.optimizer}-lr{s.lr:g}-rho{s.reset_gradient:g}"
 
 
 def test_table_places_runs_and_counts_divergence_as_chance():
