@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tsbp_core import numpy_lif
 from tsbp_core.experiments import escape
 
 RESETS = ("zero", "subtract")
@@ -101,6 +102,27 @@ def test_study_is_the_same_each_time():
         f"{reset}/{loss}/T=6" for reset in RESETS for loss in escape.LOSSES
     }
     assert len(found["exact"]) == 2 * 3 * 2
+
+
+def test_the_surrogate_may_have_another_width_than_the_noise():
+    """The truth stays, and so does the spikes' probability; the backward pass is the other's."""
+    x, value = escape.Task(4, "trace").draw(5)
+    noisy, wide = escape.neuron("zero", 0.05), escape.neuron("zero", 0.4)
+    truth, means = escape.exact(x, value, noisy, wide.surrogate)
+    assert np.array_equal(truth, escape.exact(x, value, noisy)[0])
+    run = escape.given(np.broadcast_to(escape.all_trains(4), (4, 16, 5)), x, noisy)
+    gradients = numpy_lif.backward(value(run.spikes)[1], run, replace(wide, reset_gradient=0.5))
+    weights = np.exp(escape.log_probability(run, noisy))
+    assert means[0.5] == pytest.approx((weights * gradients).sum(axis=1), rel=1e-12)
+
+
+def test_share_of_nearer_has_an_exact_interval():
+    """All of 10 nearer: the probability of that is 2.5 % at the interval's lower end."""
+    truth = np.ones((2, 10))
+    found = escape.summary(truth, {0.0: 2 * truth, 1.0: truth})
+    share, low, high = found["nearer"]
+    assert (share, high) == (1, 1)
+    assert low**10 == pytest.approx(0.025)
 
 
 def test_chunks_of_trains_are_independent_of_the_gradient_asked_for(rng):

@@ -419,38 +419,43 @@ def cifar10():
 
 def truth():
     """Chapter 9: how near the mean surrogate gradient is to the exact one, against rho."""
-    study = results.load("escape")
-    exact, settings = study["results"]["exact"], study["settings"]
-    rhos = [float(rho) for rho in next(iter(exact.values()))["by_rho"]]
-    lengths, widths = settings["lengths"], settings["widths"]
-    cases = [f"T={T}/width=0.2" for T in lengths]
-    cases += [f"T=8/width={w:g}" for w in widths if w != 0.2]
+    from tsbp_core.experiments import escape
 
-    def frame(case, loss, reset):
-        found = exact[f"{reset}/{loss}/{case}"]
+    study = results.load("escape")
+    exact, widths = study["results"]["exact"], study["settings"]["widths"]
+    rhos = [float(rho) for rho in next(iter(exact.values()))["by_rho"]]
+
+    def frame(noise, surrogate, loss, reset):
+        found = exact[escape.condition(reset, loss, noise=noise, surrogate=surrogate)]
         drawn = []
         for key in ("error", "cosine", "length"):
-            quantiles = np.transpose([by[key] for by in found["by_rho"].values()])
-            drawn.append([quantiles[2], quantiles[1], quantiles[3], *([[1.0]] * (key != "error"))])
+            middle, *quartiles = (
+                [by[key][i] for by in found["by_rho"].values()] for i in (2, 1, 3)
+            )
+            drawn.append([middle, *quartiles, *([[1.0]] * (key != "error"))])
+        (without, *_, with_term), *_ = (rows[0] for rows in drawn)
         share, low, high = found["nearer"]
         text = (
-            f"{case.replace('/', ', ')}: the complete gradient is nearer to the truth than the "
-            f"detached one for {share:.0%} of neurons, 95 % interval [{low:.0%}, {high:.0%}]."
+            f"Noise {noise:g}, surrogate {surrogate:g}: the median error is {without:.2f} without "
+            f"the term and {with_term:.2f} with it. It is nearer to the truth for {share:.0%} of "
+            f"neurons, 95 % interval [{low:.0%}, {high:.0%}]."
         )
         return drawn, text
 
     curves = (
-        Series("median neuron", "truth"),
+        Series("median neuron", "complete"),
         Series("quartiles", "faint"),
-        Series("quartiles", "faint"),
+        Series("", "faint"),
     )
-    right = Series("the truth", "reset", "hline")
+    right = Series("the truth", "truth", "hline")
+    at = widths.index(escape.WIDTH)
     return Explorer(
         "From detached to complete",
-        "At which width does the complete gradient stop being better than the detached one?",
+        "At which noise does the complete gradient stop being better? Does a wider surrogate help?",
         {
-            "case": Control("steps and width", cases, cases.index("T=8/width=0.2"), label=str),
-            "loss": _choice("loss", ("trace", "count", "linear")),
+            "noise": Control("width of the noise", widths, at),
+            "surrogate": Control("width of the surrogate", widths, at),
+            "loss": _choice("loss", escape.LOSSES),
             "reset": _choice("reset", RESETS),
         },
         [

@@ -482,23 +482,32 @@ def layer_gradients(by_method):
     return figure
 
 
-def truth_errors(exact, lengths, width, loss="trace"):
-    """Error of the mean surrogate gradient against T: median and quartiles, one panel a reset.
+def truth_errors(exact, lengths):
+    """Error of the mean surrogate gradient against T: median and quartiles, by loss and reset.
 
     ``exact``: the enumerated results of ``escape.study``.
     """
-    figure, panels = axes(1, 2, height=2.9, sharey=True)
-    for ax, kind in zip(panels, ("zero", "subtract"), strict=True):
-        names = [f"{kind}/{loss}/T={T}/width={width:g}" for T in lengths]
-        for rho in (1.0, 0.0):
-            style = STYLES[rho]
-            found = np.array([exact[name]["by_rho"][f"{rho:g}"]["error"] for name in names])
-            ax.fill_between(lengths, found[:, 1], found[:, 3], color=style["color"], alpha=0.2,
-                            linewidth=0)  # fmt: skip
-            ax.plot(lengths, found[:, 2], marker="o" if rho else "s", markersize=4, **style)
-        ax.set(title=f"reset {kind}", xlabel="time steps T")
-    panels[0].set(ylabel="relative error", ylim=(0, None))
-    panels[0].legend(loc="upper left", fontsize=10)
+    from tsbp_core.experiments import escape
+
+    figure, panels = axes(2, 2, height=2.4, sharex=True, sharey="row")
+    for row, loss in zip(panels, ("trace", "linear"), strict=True):
+        for ax, kind in zip(row, ("zero", "subtract"), strict=True):
+            for rho in (1.0, 0.0):
+                style = STYLES[rho]
+                found = np.array(
+                    [
+                        exact[escape.condition(kind, loss, T)]["by_rho"][f"{rho:g}"]["error"]
+                        for T in lengths
+                    ]
+                )
+                ax.fill_between(lengths, found[:, 1], found[:, 3], color=style["color"], alpha=0.2,
+                                linewidth=0)  # fmt: skip
+                ax.plot(lengths, found[:, 2], marker="o" if rho else "s", markersize=4, **style)
+            ax.set(title=f"{loss} loss, reset {kind}", ylim=(0, None))
+        row[0].set(ylabel="relative error")
+    for ax in panels[-1]:
+        ax.set(xlabel="time steps T")
+    panels[0, 0].legend(loc="upper left", fontsize=10)
     return figure
 
 

@@ -8,7 +8,8 @@ runs can be computed (Williams, 1992):
     dJ/dx = sum over s of P(s) L(s) dlog P(s)/dx .
 
 The surrogate gradient, with h = p', replaces it by the mean over s of the backward pass, and rho
-decides whether that includes the missing term. For long runs both are means over sampled trains.
+decides whether that includes the missing term. Its surrogate may be wider than the noise, as in a
+network that has none. For long runs both are means over sampled trains.
 
 Arrays are [T, K, I]: time, spike trains, instances.
 """
@@ -18,9 +19,9 @@ import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from scipy import stats
 
 from tsbp_core import LIF, numpy_lif, results, surrogates
-from tsbp_core.experiments.statistics import bootstrap_interval
 from tsbp_core.neuron import charge, reset, reset_slope
 from tsbp_core.numpy_lif import Run
 
@@ -28,10 +29,11 @@ LOSSES = ("trace", "count", "linear")
 RHOS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LENGTHS = (2, 4, 6, 8, 10, 12)
 WIDTHS = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Of the noise and of the surrogate, in all pairs."""
 LENGTH, WIDTH = 8, 0.2
-"""What stays when the other is varied."""
+"""T of these pairs, and both widths while T is varied."""
 INSTANCES = 200
-LONG, SAMPLES = (25, 50, 100), 20_000
+LONG, LONG_INSTANCES, SAMPLES = (25, 50, 100), 40, 20_000
 QUANTILES = (5, 25, 50, 75, 95)
 
 
@@ -114,19 +116,20 @@ def score(run, lif):
     return d
 
 
-def exact(x, loss, lif):
-    """dJ/dx [T, I] by enumeration, and the means of the surrogate gradients, [T, I] by rho."""
+def exact(x, loss, lif, surrogate=None):
+    """dJ/dx [T, I] by enumeration, and the means of the surrogate gradients, [T, I] by rho.
+
+    The backward passes use ``surrogate``, and that of ``lif``, whose width the noise has, if None.
+    """
     shape = (len(x), 2 ** len(x), x.shape[1])
     run = given(np.broadcast_to(all_trains(len(x)), shape), x, lif)
     probability = np.exp(log_probability(run, lif))
     value, g = loss(run.spikes)
     truth = (probability * value * score(run, lif)).sum(axis=1)
-    means = {
-        rho: (probability * numpy_lif.backward(g, run, replace(lif, reset_gradient=rho))).sum(
-            axis=1
-        )
-        for rho in RHOS
-    }
+    means = {}
+    for rho in RHOS:
+        own = replace(lif, reset_gradient=rho, surrogate=surrogate or lif.surrogate)
+        means[rho] = (probability * numpy_lif.backward(g, run, own)).sum(axis=1)
     return truth, means
 
 
@@ -194,6 +197,7 @@ def summary(truth, means):
     """Over instances: quantiles of ``compare`` by rho, and how often rho = 1 is nearer than 0."""
     outcomes = {rho: compare(truth, found) for rho, found in means.items()}
     nearer = outcomes[1.0]["error"] < outcomes[0.0]["error"]
+    interval = stats.binomtest(int(nearer.sum()), len(nearer)).proportion_ci()
     return {
         "by_rho": {
             f"{rho:g}": {
@@ -202,7 +206,7 @@ def summary(truth, means):
             }
             for rho, outcome in outcomes.items()
         },
-        "nearer": [nearer.mean(), *bootstrap_interval(nearer)],
+        "nearer": [nearer.mean(), interval.low, interval.high],
     }
 
 
@@ -228,17 +232,23 @@ def neuron(reset, width):
     return LIF(0.8, 1.0, reset, surrogates.Sigmoid(width, unit="area"))
 
 
+def condition(reset, loss, steps=LENGTH, noise=WIDTH, surrogate=WIDTH):
+    """Name of an enumerated condition in the results; ``noise`` and ``surrogate`` are widths."""
+    return f"{reset}/{loss}/T={steps}/noise={noise:g}/surrogate={surrogate:g}"
+
+
 def study(instances=INSTANCES, lengths=LENGTHS, widths=WIDTHS, long=LONG, samples=SAMPLES):
-    """All conditions: enumerated (lengths, widths) and sampled (long), by reset and loss."""
+    """All conditions: enumerated (lengths, pairs of widths) and sampled (long)."""
     found = {"exact": {}, "sampled": {}}
-    varied = dict.fromkeys([*((T, WIDTH) for T in lengths), *((LENGTH, w) for w in widths)])
+    varied = [(steps, WIDTH, WIDTH) for steps in lengths]
+    varied += [(LENGTH, *pair) for pair in itertools.product(widths, widths)]
     for kind, loss in itertools.product(("zero", "subtract"), LOSSES):
-        for steps, width in varied:
+        for steps, noise, width in dict.fromkeys(varied):
             x, value = Task(steps, loss).draw(instances)
-            name = f"{kind}/{loss}/T={steps}/width={width:g}"
-            found["exact"][name] = summary(*exact(x, value, neuron(kind, width)))
+            gradients = exact(x, value, neuron(kind, noise), surrogates.Sigmoid(width, unit="area"))
+            found["exact"][condition(kind, loss, steps, noise, width)] = summary(*gradients)
         for steps in long:
-            x, value = Task(steps, loss).draw(instances // 5)
+            x, value = Task(steps, loss).draw(min(instances, LONG_INSTANCES))
             estimates = estimate(x, value, neuron(kind, WIDTH), samples)
             found["sampled"][f"{kind}/{loss}/T={steps}"] = sampled(*estimates)
     return found
@@ -256,6 +266,7 @@ def main():
             "lengths": LENGTHS,
             "widths": WIDTHS,
             "long": LONG,
+            "long_instances": LONG_INSTANCES,
             "samples": SAMPLES,
             "quantiles": QUANTILES,
         },
