@@ -125,6 +125,13 @@ def test_share_of_nearer_has_an_exact_interval():
     assert low**10 == pytest.approx(0.025)
 
 
+def test_a_summary_in_words():
+    truth = np.array([[3.0], [4.0]])
+    means = {rho: (2 - rho) * truth for rho in escape.RHOS}
+    text = escape.describe(escape.summary(truth, means))
+    assert text == "1.00 0.50 0.00 | 1.00 1.00 1.00 | 2.00 1.50 1.00 | 100% [3%, 100%]"
+
+
 def test_chunks_of_trains_are_independent_of_the_gradient_asked_for(rng):
     x, value = escape.Task(3, "count").draw(2)
     lif = escape.neuron("subtract", 0.2)

@@ -210,6 +210,15 @@ def summary(truth, means):
     }
 
 
+def describe(found):
+    """A ``summary`` as a line of text: medians at rho = 0, 1/2 and 1, and the share nearer."""
+    columns = [
+        " ".join(f"{found['by_rho'][rho][key][2]:.2f}" for rho in ("0", "0.5", "1"))
+        for key in ("error", "cosine", "length")
+    ]
+    return " | ".join([*columns, "{:.0%} [{:.0%}, {:.0%}]".format(*found["nearer"])])
+
+
 def sampled(truth, means, resamples=2000, seed=0):
     """Pooled outcomes by rho, each with its 95 % bootstrap interval over instances."""
     rng = np.random.default_rng(seed)
