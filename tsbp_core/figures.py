@@ -489,7 +489,7 @@ def truth_errors(exact, lengths):
     """
     from tsbp_core.experiments import escape
 
-    figure, panels = axes(2, 2, height=2.4, sharex=True, sharey="row")
+    figure, panels = axes(2, 2, height=4.8, sharex=True, sharey="row")
     for row, loss in zip(panels, ("trace", "linear"), strict=True):
         for ax, kind in zip(row, ("zero", "subtract"), strict=True):
             for rho in (1.0, 0.0):
@@ -503,9 +503,9 @@ def truth_errors(exact, lengths):
                 ax.fill_between(lengths, found[:, 1], found[:, 3], color=style["color"], alpha=0.2,
                                 linewidth=0)  # fmt: skip
                 ax.plot(lengths, found[:, 2], marker="o" if rho else "s", markersize=4, **style)
-            ax.set(title=f"{loss} loss, reset {kind}", ylim=(0, None))
-        row[0].set(ylabel="relative error")
-    for ax in panels[-1]:
+            ax.set(title=f"{loss} loss, reset {kind}")
+        row[0].set(ylabel="relative error", ylim=(0, None))
+    for ax in panels[1]:
         ax.set(xlabel="time steps T")
     panels[0, 0].legend(loc="upper left", fontsize=10)
     return figure
