@@ -160,6 +160,13 @@ def test_probe_compares_the_two_methods_gradients(data):
         assert found["ratio"][i] == pytest.approx((a.norm() / b.norm()).item(), rel=1e-9)
         cosine = (a * b).sum() / (a.norm() * b.norm())
         assert found["cosine"][i] == pytest.approx(cosine.item(), rel=1e-9)
+    assert 0 < found["one_sign"][0] < 1
+    assert found["one_sign"][1] == pytest.approx(1), "the readout's credit is the same at each step"
+
+
+def test_share_of_credit_with_one_sign():
+    g = torch.tensor([[1.0, -1.0, 2.0, 0.0], [3.0, -2.0, -1.0, -4.0]])
+    assert cifar10._one_sign(g) == pytest.approx((4 + 3 + 4) / 14)
 
 
 def test_evaluation_counts(data):

@@ -399,7 +399,7 @@ def cifar10():
         {
             "step": Control("time step t", tuple(range(1, steps + 1)), steps - 1, play=True),
             "layer": _choice("layer", layers),
-            "image": _choice("image", names),
+            "image": _choice("image", names, names.index("ship")),
         },
         [
             *(Panel(

@@ -443,7 +443,8 @@ def accuracy_by_rate(by_optimizer, interval):
 def differences_by_rate(by_optimizer, interval, margin):
     """Paired difference of accuracy against the learning rate, with the margin of equivalence.
 
-    ``by_optimizer``: as in ``accuracy_by_rate``.
+    ``by_optimizer``: as in ``accuracy_by_rate``. The axis is linear up to one point, and
+    logarithmic beyond.
     """
     figure, panels = axes(1, len(by_optimizer), height=2.8, sharey=True)
     for ax, (name, (rates, tables)) in zip(panels, by_optimizer.items(), strict=True):
@@ -454,6 +455,9 @@ def differences_by_rate(by_optimizer, interval, margin):
         ax.vlines(rates, *ends, color=RESET)
         ax.plot(rates, paired.mean(axis=0), "o", color=RESET, markersize=5)
         ax.set(xscale="log", xlabel="peak learning rate", title=name)
+        ax.set_yscale("symlog", linthresh=1)
+        ticks = (-10, -1, -margin, 0, margin, 1, 10)
+        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     panels[0].set_ylabel("with − without (points)")
     return figure
 
@@ -462,7 +466,7 @@ def layer_gradients(by_method):
     """Length ratio and cosine of both gradients along training, one line a layer.
 
     ``by_method``: {rho: {"update" [P], "ratio" [P, layers], "cosine" [P, layers]}}, rho being the
-    method that trains.
+    method that trains. Update 0 is drawn at 1, as the axis is logarithmic.
     """
     figure, panels = axes(1, 2, height=3.0)
     for rho, found in by_method.items():
@@ -472,13 +476,16 @@ def layer_gradients(by_method):
             for layer, values in enumerate(found[key].T):
                 ax.plot(x, values, color=style["color"], linestyle=style["linestyle"],
                         linewidth=1.5, label=style["label"] if layer == 0 else None)  # fmt: skip
-                if rho == 1.0 and key == "ratio":
-                    ax.text(x[-1], values[-1], f" layer {layer + 1}", va="center", fontsize=10)
+                if rho == 1.0:
+                    at, side = (-1, "left") if key == "ratio" else (0, "right")
+                    name = f" layer {layer + 1} "
+                    ax.text(x[at], values[at], name, va="center", ha=side, fontsize=10)
     panels[0].set(xscale="log", xlabel="update", ylabel="complete / detached length", ylim=(0, 1.1))
     panels[0].axhline(1, color=FAINT, linewidth=1)
-    panels[0].margins(x=0.25)
-    panels[1].set(xscale="log", xlabel="update", ylabel="cosine", ylim=(0, 1.05))
-    panels[1].legend(title="trained by", loc="lower left", fontsize=10)
+    panels[1].set(xscale="log", xlabel="update", ylabel="cosine", ylim=(0.7, 1.02))
+    for ax in panels:
+        ax.margins(x=0.45)
+    panels[1].legend(title="trained by", loc="lower right", fontsize=10)
     return figure
 
 

@@ -290,23 +290,34 @@ def compare_gradients(net, x, y, settings):
     -------
     dict
         ``ratio``: length of the complete gradient over that of the detached one, and ``cosine``
-        between them, for each convolution's weights.
+        between them, for each convolution's weights. ``one_sign``: for each layer, how much of the
+        credit of its spikes (the sum of abs(g), complete rule) lies at neurons whose g has one sign
+        at all steps.
     """
-    found = []
+    weights, credits = {}, {}
     for rho in (1.0, 0.0):
         probed = copy.deepcopy(net).train()
         for layer in (probed.first, probed.lif):
             layer.lif = replace(layer.lif, reset_gradient=rho)
         with autocast(settings.precision):
-            logits, _ = probed(x)
+            logits, spikes = probed(x)
             loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
-        weights = [conv.weight for conv in probed.convs]
-        found.append([g.double().flatten() for g in torch.autograd.grad(loss, weights)])
-    pairs = list(zip(*found, strict=True))
+        kernels = [conv.weight for conv in probed.convs]
+        gradients = torch.autograd.grad(loss, kernels + spikes)
+        weights[rho] = [g.double().flatten() for g in gradients[: len(kernels)]]
+        credits[rho] = gradients[len(kernels) :]
+    pairs = list(zip(weights[1.0], weights[0.0], strict=True))
     return {
         "ratio": [(a.norm() / b.norm()).item() for a, b in pairs],
         "cosine": [functional.cosine_similarity(a, b, dim=0).item() for a, b in pairs],
+        "one_sign": [_one_sign(g.float()) for g in credits[1.0]],
     }
+
+
+def _one_sign(g):
+    """Share of the sum of abs(g), g [T, ...], where g has one sign at all steps."""
+    same = (g >= 0).all(0) | (g <= 0).all(0)
+    return (g.abs().sum(0)[same].sum() / g.abs().sum()).item()
 
 
 @torch.no_grad()
