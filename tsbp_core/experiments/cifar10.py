@@ -128,8 +128,12 @@ class SpikingNet(nn.Module):
         layers = []
         for conv, pool, norm in zip(self.convs, self.pools, self.norms, strict=True):
             x = norm(functional.max_pool2d(conv(x), pool))
-            layers.append(self.lif(x.unflatten(0, (-1, len(images)))) if layers else self.first(x))
-            x = layers[-1].flatten(0, 1)
+            if layers:
+                spikes = self.lif(x.unflatten(0, (-1, len(images))))
+            else:
+                spikes = self.first(x)
+            layers.append(spikes)
+            x = spikes.flatten(0, 1)
         return self.readout(layers[-1].mean(0).flatten(1)), layers
 
     @torch.no_grad()
