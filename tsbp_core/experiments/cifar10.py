@@ -125,16 +125,15 @@ class SpikingNet(nn.Module):
     def forward(self, images):
         """Return logits [B, 10] and each layer's spikes, a list of [T, B, C, H, W]."""
         x = images if self.whitening is None else self.whitening(images)
-        layers = []
-        for conv, pool, norm in zip(self.convs, self.pools, self.norms, strict=True):
-            x = norm(functional.max_pool2d(conv(x), pool))
-            if layers:
-                spikes = self.lif(x.unflatten(0, (-1, len(images))))
-            else:
-                spikes = self.first(x)
-            layers.append(spikes)
-            x = spikes.flatten(0, 1)
+        layers = [self.first(self.current(0, x))]
+        for i in range(1, len(self.convs)):
+            current = self.current(i, layers[-1].flatten(0, 1))
+            layers.append(self.lif(current.unflatten(0, (-1, len(images)))))
         return self.readout(layers[-1].mean(0).flatten(1)), layers
+
+    def current(self, i, x):
+        """Input current of layer ``i``, from images or from spikes of the layer before."""
+        return self.norms[i](functional.max_pool2d(self.convs[i](x), self.pools[i]))
 
     @torch.no_grad()
     def whiten(self, images):
