@@ -19,7 +19,8 @@ exploration:
 - ``factors``: one change at a time to the compact network, at the middle rate of each optimiser.
   Outcomes: the paired difference in test accuracy, divergence, and the length of the complete
   gradient over that of the detached one in the first layer, at the start and at the end.
-- ``larger``: the three middle rates again with a network that passes 80 %.
+- ``larger``: the three middle rates again with a network of six layers that should pass 80 %, with
+  the same neurons.
 
 Each run that ends is kept as a results file of its own. Runs are independent: they are computed in
 any order, by any number of processes that share the folders, and go on where they were cut off.
@@ -59,6 +60,13 @@ RATES = {
 MIDDLE = slice(2, 5)
 WEIGHT_DECAY = {"adamw": 0.01, "sgd": 5e-4}
 COMPACT = Settings(network="24C3-P2-48C3-P2-96C3-P2-96C3-P2")
+LARGER = replace(
+    COMPACT,
+    network="W2-32C3-P2-32C3-128C3-P2-128C3-128C3-P2-128C3",
+    epochs=4,
+    batch=256,
+    precision="bfloat16",
+)
 FACTORS = {
     "8-steps": {"steps": 8},
     "16-steps": {"steps": 16},
@@ -85,13 +93,13 @@ class Run:
         return f"cifar10-{study}/{self.name}-seed{self.seed}"
 
 
-def grid(seeds=5):
+def grid(seeds=5, base=COMPACT, at=slice(None)):
     """Both methods x optimisers x learning rates x seeds, seed after seed."""
     return [
         Run(
             f"{optimizer}-lr{lr:g}-rho{rho:g}",
             replace(
-                COMPACT,
+                base,
                 optimizer=optimizer,
                 lr=lr,
                 weight_decay=WEIGHT_DECAY[optimizer],
@@ -101,8 +109,13 @@ def grid(seeds=5):
         )
         for seed in range(seeds)
         for optimizer, rates in RATES.items()
-        for lr, rho in itertools.product(rates, RHOS)
+        for lr, rho in itertools.product(rates[at], RHOS)
     ]
+
+
+def larger(seeds=3):
+    """The middle of the grid with a larger network."""
+    return grid(seeds, LARGER, MIDDLE)
 
 
 def factors(seeds=3):
@@ -111,8 +124,8 @@ def factors(seeds=3):
         Run(f"{factor}-{run.name}", replace(run.settings, **change), run.seed)
         for seed in range(seeds)
         for factor, change in FACTORS.items()
-        for run in grid(seeds)
-        if run.seed == seed and run.settings.lr == RATES[run.settings.optimizer][3]
+        for run in grid(seeds, at=slice(3, 4))
+        if run.seed == seed
     ]
 
 
@@ -126,7 +139,7 @@ def smoke(seeds=1):
     ]
 
 
-STUDIES = {"grid": grid, "factors": factors, "smoke": smoke}
+STUDIES = {"grid": grid, "factors": factors, "larger": larger, "smoke": smoke}
 
 
 def run_study(study, runs, root=None, jobs=1, quiet=False):
