@@ -282,7 +282,7 @@ def learning_rate_curves(learning_rates, ratio_by_rho, interval, solved):
     return figure
 
 
-def effects_map(effects):
+def effects_map(effects, xlabel="gain in robust width, decades"):
     """Mean and interval of each condition's effect, one panel an optimiser, one row a condition.
 
     ``effects``: {(factor, label, optimizer): (mean, low, high)}. Whole intervals above zero are
@@ -307,7 +307,7 @@ def effects_map(effects):
             ax.plot([low, high], [height, height], color=color, linewidth=1.5)
             ax.plot(mean, height, marker, color=color, markersize=5.5,
                     markerfacecolor="none" if marker == "D" else color)  # fmt: skip
-        ax.set(title=optimizer, xlabel="gain in robust width, decades")
+        ax.set(title=optimizer, xlabel=xlabel)
     labels = [f"{factor} {label}" for factor, label in rows]
     np.atleast_1d(panels)[0].set_yticks(heights, labels, fontsize=9)
     return figure

@@ -238,6 +238,20 @@ def table(collected, optimizer, outcome=accuracy):
     return tables
 
 
+def pairs(collected, outcome=accuracy):
+    """An outcome of any study, {condition: {rho: [S]}}; a condition is a run's name without rho."""
+    found = {}
+    for run, data in collected.items():
+        condition = found.setdefault(run.name.rsplit("-rho", 1)[0], {rho: [] for rho in RHOS})
+        condition[run.settings.reset_gradient].append(outcome(data))
+    return found
+
+
+def first_ratio(found):
+    """Length of the complete gradient over the detached one in the first layer, at the start."""
+    return found["results"]["probes"][0]["ratio"][0]
+
+
 def primary(collected, optimizer):
     """Accuracy averaged over the ``MIDDLE`` rates, [S] by rho: the outcome named in advance."""
     tables = table(collected, optimizer)
