@@ -16,7 +16,7 @@ import torch
 
 from tsbp_core import LIF, results, torch_lif
 from tsbp_core.neuron import charge, reset
-from tsbp_core.surrogates import Arctan, FastSigmoid, Sigmoid, Surrogate
+from tsbp_core.surrogates import Arctan, FastSigmoid, Sigmoid, Surrogate, namespace
 
 PACKAGES = {
     "snnTorch": "snntorch",
@@ -41,7 +41,7 @@ class Exponential(Surrogate):
     width: float = 0.5
 
     def _h(self, z):
-        return torch.exp(-abs(z) / self.width) / self.width
+        return namespace(z).exp(-abs(z) / self.width) / self.width
 
 
 SURROGATES = {
@@ -336,7 +336,7 @@ def ways():
     add("Norse", lif_cell, default=True, **cell)
     add("Norse", lif_recurrent, default=True, **cell)
     add("Norse", lif_sparse, default=True, **cell)
-    add("Norse", lif_adjoint, default=True, **cell)
+    add("Norse", lif_adjoint, **cell)
     add("Norse", iaf, default=True, decay=1.0)
     add("Norse", lif_box, default=True, **box)
     add("Norse", lif_box, options={"reset_method": value_detached}, **box)
@@ -551,6 +551,28 @@ def study():
         },
         "surprises": surprises(),
     }
+
+
+def reproduced(way):
+    """Whether a measured way has our neuron's spikes, and its gradient at the rho found."""
+    return way["spikes"] == 0 and way["error"] < TOLERANCE
+
+
+def table(document):
+    """Markdown table of all measured ways: one row each, the default's name in bold type."""
+    versions = document["settings"]["libraries"]
+    rows = ["| library | layer and options | reset | ρ | error |", "|---|---|---|---|---|"]
+    for way in document["results"]["ways"]:
+        name = f"`{way['name']}`"
+        cells = (
+            f"{way['library']} {versions.get(way['library'], '')}",
+            f"**{name}**, default" if way["default"] else name,
+            way["reset"] + (", late" if way["late"] else ""),
+            f"{way['rho']:.3f}" if reproduced(way) else "none",
+            f"{way['error']:.0e}",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def main():
