@@ -5,6 +5,7 @@ writes. ``fit`` asks which rho makes our neuron, set as ``Match`` says, give the
 it with ``make frameworks``; the libraries come from ``requirements-peers.txt``.
 """
 
+import html
 import math
 import time
 from collections.abc import Callable
@@ -559,20 +560,27 @@ def reproduced(way):
 
 
 def table(document):
-    """Markdown table of all measured ways: one row each, the default's name in bold type."""
+    """All measured ways as an HTML table, one row each."""
     versions = document["settings"]["libraries"]
-    rows = ["| library | layer and options | reset | ρ | error |", "|---|---|---|---|---|"]
+
+    def row(cells, tag="td"):
+        return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+    rows = [row(("library", "layer and options", "default", "reset", "ρ", "error"), "th")]
     for way in document["results"]["ways"]:
-        name = f"`{way['name']}`"
-        cells = (
-            f"{way['library']} {versions.get(way['library'], '')}",
-            f"**{name}**, default" if way["default"] else name,
-            way["reset"] + (", late" if way["late"] else ""),
-            f"{way['rho']:.3f}" if reproduced(way) else "none",
-            f"{way['error']:.0e}",
+        rows.append(
+            row(
+                (
+                    f"{way['library']} {versions.get(way['library'], '')}",
+                    f"<code>{html.escape(way['name'])}</code>",
+                    "default" if way["default"] else "",
+                    way["reset"] + (", late" if way["late"] else ""),
+                    f"{way['rho']:.3f}" if reproduced(way) else "none",
+                    f"{way['error']:.0e}",
+                )
+            )
         )
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+    return f'<figure class="tsbp-figure"><table class="table">{"".join(rows)}</table></figure>'
 
 
 def main():
