@@ -205,7 +205,8 @@ def sinabs_lif(x, spike_fn="MultiSpike", reset_fn="MembraneSubtract"):
 
 def subtract_detached(spikes, state, threshold):
     """A soft reset for sinabs, the gradient dropped."""
-    return {**state, "v_mem": state["v_mem"] - threshold * spikes.detach()}
+    v = state["v_mem"] - threshold * spikes.detach()
+    return {**state, "v_mem": v}
 
 
 def zero_attached(spikes, state, threshold):
@@ -560,27 +561,27 @@ def reproduced(way):
 
 
 def table(document):
-    """All measured ways as an HTML table, one row each."""
+    """All measured ways as an HTML table, one row each, grouped by library."""
     versions = document["settings"]["libraries"]
-
-    def row(cells, tag="td"):
-        return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
-
-    rows = [row(("library", "layer and options", "default", "reset", "ρ", "error"), "th")]
+    heads = ("ρ", "reset", "error", "default", "layer and options")
+    rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    library = None
     for way in document["results"]["ways"]:
-        rows.append(
-            row(
-                (
-                    f"{way['library']} {versions.get(way['library'], '')}",
-                    f"<code>{html.escape(way['name'])}</code>",
-                    "default" if way["default"] else "",
-                    way["reset"] + (", late" if way["late"] else ""),
-                    f"{way['rho']:.3f}" if reproduced(way) else "none",
-                    f"{way['error']:.0e}",
-                )
-            )
+        if way["library"] != library:
+            library = way["library"]
+            rows.append(f'<tr><th colspan="5">{library} {versions.get(library, "")}</th></tr>')
+        cells = (
+            f"{way['rho']:.3f}" if reproduced(way) else "none",
+            way["reset"] + (", late" if way["late"] else ""),
+            f"{way['error']:.0e}",
+            "yes" if way["default"] else "",
+            f"<code>{html.escape(way['name']).replace('(', '(<wbr>')}</code>",
         )
-    return f'<figure class="tsbp-figure"><table class="table">{"".join(rows)}</table></figure>'
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return (
+        '<figure class="tsbp-figure"><table class="table" style="font-size: 0.85em">'
+        f"{''.join(rows)}</table></figure>"
+    )
 
 
 def main():
