@@ -147,3 +147,11 @@ def test_the_default_of_each_library(committed):
 def test_functions_that_the_chapter_shows_have_a_source():
     for layer in frameworks.CALLS:
         assert len(inspect.getsource(layer).splitlines()) <= 16
+
+
+def test_table_has_a_row_for_each_way_and_says_where_no_rho_fits(committed):
+    table = frameworks.table(committed)
+    assert table.count("<code>") == len(committed["results"]["ways"])
+    assert table.count("<td>none</td>") == 1
+    for library, version in committed["settings"]["libraries"].items():
+        assert f">{library} {version}<" in table
