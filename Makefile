@@ -12,7 +12,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape bench clean
+.PHONY: help setup book test lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape frameworks bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ escape: $(READY)  ## The exact gradient with escape noise against surrogate grad
 
 bench: .venv-peers/.ready  ## Time and memory against other libraries, in an environment of its own (6 GB)
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.experiments.overhead
+
+frameworks: .venv-peers/.ready  ## What other libraries do with the reset's gradient, in the same environment
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.experiments.frameworks
 
 clean:  ## Remove what was built; keep data, results and checkpoints
 	rm -rf .venv .venv-peers _build .pytest_cache .ruff_cache .hypothesis
