@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from nbclient import NotebookClient
 
 from tsbp_core import surrogates
@@ -131,6 +132,20 @@ def test_chapter_fits_a_narrow_screen(name, page):
     page.evaluate("MathJax.startup.promise.then(() => null)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert page.locator(".tsbp-explorer").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_accessible(name, scheme, page):
+    """axe-core finds nothing serious, in folded solutions neither."""
+    page.emulate_media(color_scheme=scheme)
+    page.goto(built(name).as_uri())
+    page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    for unfold in page.locator(".toggle-hidden, details:not([open])").all():
+        unfold.evaluate("e => { e.open = true; e.classList.remove('toggle-hidden') }")
+    found = Axe().run(page).response["violations"]
+    grave = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert {v["id"]: [node["html"] for node in v["nodes"]] for v in grave} == {}
 
 
 def test_the_toys_explorer_plays_and_is_light(page):
