@@ -71,6 +71,17 @@ def test_predicted_length_of_a_constant_jacobian():
     assert growth.predicted_length(run, lif, 50) == pytest.approx(measured, rel=0.1)
 
 
+def test_exact_rate_of_independent_and_of_dependent_steps():
+    """Detached and soft, J is lambda. With the term the mean over many neurons agrees."""
+    detached = growth.make_neuron("subtract", "area", 10, rho=0.0)
+    assert growth.exact_rate(detached) == pytest.approx(np.log(0.9), abs=1e-12)
+    lif = growth.make_neuron("subtract", "area", 12)
+    _, _, run = run_of(lif, steps=60, instances=20_000)
+    sizes = (growth.reach(growth.jacobian(run, lif)) ** 2).mean(axis=1)
+    measured = 0.5 * np.log(sizes[30] / sizes[45]) / 15
+    assert growth.exact_rate(lif) == pytest.approx(measured, abs=0.02)
+
+
 def test_compare_lengths_of_a_case_done_by_hand():
     found = growth.compare_lengths(np.array([2.0, 6.0, 3.0]), np.array([1.0, 2.0, 3.0]))
     assert found["median"][0] == 2.0
