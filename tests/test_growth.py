@@ -168,21 +168,21 @@ def test_gain_is_a_paired_difference_in_points():
     assert growth.peak("area/slope=100/zero") == pytest.approx(25)
 
 
-def test_training_resumes_from_what_is_kept(tmp_path, monkeypatch):
-    condition = growth.make_neuron("zero", "peak", 4), SMALL
-    monkeypatch.setattr(growth, "conditions", lambda: {"a": condition})
-    found = growth.train_all(tmp_path, quiet=True)
-    assert found == growth.train_all(tmp_path, quiet=True)
+def test_training_resumes_from_what_is_kept(tmp_path):
+    named = {"a": (growth.make_neuron("zero", "peak", 4), SMALL)}
+    found = growth.train_all(named, tmp_path, quiet=True)
+    assert found == growth.train_all(named, tmp_path, quiet=True)
     (path,) = tmp_path.glob("*.json")
     path.write_text(json.dumps({"accuracy": [1.0]}))
-    assert growth.train_all(tmp_path, quiet=True) == {"a": {"accuracy": [1.0]}}
+    assert growth.train_all(named, tmp_path, quiet=True) == {"a": {"accuracy": [1.0]}}
 
 
 def test_committed_results_are_complete():
     made = results.load("growth")
     found = made["results"]
     assert set(found["trained"]) == set(growth.conditions())
-    for outcome in found["trained"].values():
+    assert set(found["rates"]) == set(growth.rate_conditions())
+    for outcome in (*found["trained"].values(), *found["rates"].values()):
         assert len(outcome["accuracy"]) == len(growth.SEEDS)
         assert all(0 <= accuracy <= 1 for accuracy in outcome["accuracy"])
     pairs = len(growth.RESETS) * len(growth.UNITS) * len(growth.SLOPES)

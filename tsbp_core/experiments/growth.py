@@ -21,6 +21,9 @@ held-out accuracy on average over peak-1 slopes 4 and 100 and area-1 slopes 25 a
    Expected: within 5 points of zero where the peak is kept at 1; below zero for tall surrogates,
    more so with depth, and with T. Runs that stay at chance or diverge are results.
 3. Length of the first layer's gradient at the first update, where both start from equal weights.
+
+Added after the first results: whether other learning rates change outcome 2, for one tall and one
+low surrogate (``rate_conditions``).
 """
 
 import hashlib
@@ -52,6 +55,7 @@ TRAINED = (*(("peak", k) for k in (4, 10, 25, 100)), *(("area", k) for k in (10,
 """Units and slopes trained with; at slope 4 the two units are the same."""
 RATES = {1: 0.04, 3: 0.01}
 """Learning rate of Adam by number of hidden layers, from the pilot."""
+OTHER_RATES = (0.0025, 0.005, 0.01, 0.02, 0.04)
 STEPS, SEEDS = (50, 100), (0, 1, 2, 3, 4)
 
 
@@ -206,13 +210,29 @@ def conditions():
     }
 
 
-def train_all(folder, quiet=False):
-    """Train what ``folder`` does not hold yet; return every condition's outcome by name."""
+def rate_conditions():
+    """One tall and one low surrogate with three layers, soft reset and T = 50, at other rates."""
+    return {
+        f"{unit}/slope={slope}/subtract/depth=3/T=50/rate={rate:g}/rho={rho:g}": (
+            make_neuron("subtract", unit, slope, rho),
+            manifolds.Task(steps=50, depth=3, rate=rate),
+        )
+        for (unit, slope), rate, rho in itertools.product(
+            (("area", 25), ("peak", 10)), OTHER_RATES, RHOS
+        )
+    }
+
+
+def train_all(named, folder, quiet=False):
+    """Train what ``folder`` does not hold yet; return the outcome of all ``named`` conditions.
+
+    ``named``: as ``conditions`` and ``rate_conditions`` return them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     modules = (neuron, surrogates, torch_lif, manifolds)
     code = b"".join(Path(module.__file__).read_bytes() for module in modules)
     found = {}
-    for name, (lif, task) in tqdm(conditions().items(), unit="condition", disable=quiet):
+    for name, (lif, task) in tqdm(named.items(), unit="condition", disable=quiet):
         key = hashlib.sha256(repr((lif, task, SEEDS)).encode() + code).hexdigest()[:16]
         path = folder / f"{key}.json"
         if not path.exists():
@@ -255,7 +275,9 @@ def main():
     start = time.perf_counter()
     found = probe()
     found["square_bound"] = {reset: square_bound(reset) for reset in RESETS}
-    found["trained"] = train_all(results.PROJECT / "data" / "checkpoints" / "growth")
+    folder = results.PROJECT / "data" / "checkpoints" / "growth"
+    found["trained"] = train_all(conditions(), folder)
+    found["rates"] = train_all(rate_conditions(), folder)
     path = results.save(
         "growth",
         command="make growth",
