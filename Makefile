@@ -12,7 +12,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape frameworks bench clean
+.PHONY: help setup book test lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth frameworks bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY=smoke, grid or spike
 
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)
 	$(BIN)/python -m tsbp_core.experiments.escape
+
+growth: $(READY)  ## How credit grows with tall surrogates, and what networks learn then (20 minutes, resumable)
+	$(BIN)/python -m tsbp_core.experiments.growth
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers

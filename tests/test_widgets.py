@@ -124,7 +124,7 @@ def test_the_toy_is_computed_afresh_within_a_second(monkeypatch):
     assert seen[-1] == "<p role='alert'>tau must be at least 1 step and finite, got 0.5</p>"
 
 
-@pytest.mark.parametrize("name", ["neuron", "surrogate", "credit", "proof", "memory"])
+@pytest.mark.parametrize("name", ["neuron", "surrogate", "credit", "proof", "memory", "growth"])
 def test_frames_stay_finite_at_every_setting(name):
     data = table(getattr(explorers, name))
     count = np.prod([len(control["labels"]) for control in data["controls"]])
