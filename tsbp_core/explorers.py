@@ -650,3 +650,54 @@ cost_here = Explorer(
     ],
     cost_frame,
 )  # fmt: skip
+
+
+def advice_frame(family, width, unit, decay):
+    """Chapter 12: a surrogate against the heights at which a step can amplify."""
+    from tsbp_core.experiments import growth as experiment
+
+    family = getattr(surrogates, family)
+    surrogate = family(1 / width if family is surrogates.FastSigmoid else width, unit=unit)
+    z = np.linspace(-1.5, 1.5, 61)
+    peak = float(surrogate.derivative(np.array(0.0)))
+    lifs = [LIF(decay, 1.0, reset, surrogate) for reset in ("subtract", "zero")]
+    soft, hard = (experiment.growth_bound(lif) for lif in lifs)
+    words = {
+        "soft": "can amplify" if peak > soft else "cannot amplify",
+        "hard": "can amplify" if peak > hard else "amplifies at no spike on the threshold",
+    }
+    line = numpy_lif.Run((z >= 0).astype(float), z + 1)
+    jacobians = [experiment.jacobian(line, lif) for lif in lifs]
+    text = (
+        f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). A step of the "
+        f"soft reset {words['soft']}, one of the hard reset {words['hard']}."
+    )
+    return [[surrogate.derivative(z), [soft], [hard]], [*jacobians, [-1, 1]]], text
+
+
+advice = Explorer(
+    "Is your surrogate tall?",
+    "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, so that you had "
+    "better lower the peak or drop the term?",
+    {
+        "family": _choice("family", [family.__name__ for family in surrogates.FAMILIES]),
+        "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),
+        "unit": _choice("unit", ("area", "peak")),
+        "decay": Control("decay λ", (0.5, 0.8, 0.9, 0.95), 2),
+    },
+    [
+        Panel(
+            "Surrogate derivative", "z = u − θ", "h",
+            (Series("h", "truth"), Series("bound, soft reset", "reset", "hline"),
+             Series("bound, hard reset", "faint", "hline")),
+            (-1.5, 1.5), (0, 6), x=np.linspace(-1.5, 1.5, 61),
+        ),
+        Panel(
+            "Factor of a step", "z = u − θ", "J",
+            (Series("soft reset", "complete"), Series("hard reset", "dropped"),
+             Series("±1", "faint", "hline")),
+            (-1.5, 1.5), (-4, 1.5), x=np.linspace(-1.5, 1.5, 61),
+        ),
+    ],
+    advice_frame,
+)  # fmt: skip

@@ -618,6 +618,33 @@ def growth_gains(gains_by_panel, heights):
     return figure
 
 
+def evidence(effects):
+    """What keeping the term changes in each setting, by how clearly; a list of ``ledger.Effect``.
+
+    Right: keep, blue circles; left: drop, orange squares; grey diamonds: the interval contains
+    zero. The effect itself is written beside its row.
+    """
+    colors = {"keep": (COMPLETE, "o"), "drop": (DROPPED, "s"), "either": (FAINT, "D")}
+    figure, ax = axes(height=0.8 + 0.36 * len(effects))
+    ax.axvspan(-1, 1, color=FAINT, alpha=0.2, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=1)
+    y, task = 0.0, effects[0].task
+    heights = []
+    for effect in effects:
+        y -= 1.0 if effect.task == task else 1.5
+        task = effect.task
+        heights.append(y)
+        color, marker = colors[effect.verdict]
+        ax.plot([0, effect.strength], [y, y], color=color, linewidth=1.5)
+        ax.plot(effect.strength, y, marker, color=color, markersize=6,
+                markerfacecolor="none" if marker == "D" else color)  # fmt: skip
+        ax.text(1.02, y, effect.text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
+    labels = [f"{effect.task}: {effect.setting}" for effect in effects]
+    ax.set_yticks(heights, labels, fontsize=9)
+    ax.set(xlabel="← drop      mean over half its 95 % interval      keep →")
+    return figure
+
+
 def confusion(counts, classes):
     """Which class (row) is taken for which (column), in % of the row; ``counts`` [10, 10]."""
     figure, ax = axes(width=5.4, height=4.4)

@@ -1,0 +1,336 @@
+"""What the book found, in one place: effects side by side, and a ledger of claims.
+
+Everything is read from the results files, and whether a claim holds is computed from them.
+"""
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsbp_core import results
+from tsbp_core.experiments import cifar10_study, escape, frameworks, growth, overhead, toy_study
+from tsbp_core.experiments.statistics import equivalence, interval_text, t_interval
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What keeping the term changes in one setting: mean and 95 % interval, in a unit."""
+
+    task: str
+    setting: str
+    mean: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def verdict(self):
+        """ "keep" or "drop" if the interval excludes zero, else "either"."""
+        return "keep" if self.low > 0 else "drop" if self.high < 0 else "either"
+
+    @property
+    def text(self):
+        """The mean, the interval and the unit."""
+        digits = 2 if self.unit == "decades" else 1
+        return f"{interval_text(self.mean, self.low, self.high, digits)} {self.unit}"
+
+    @property
+    def strength(self):
+        """The mean over half the interval's width: beyond -1 or 1 the interval excludes zero."""
+        return self.mean / (0.5 * (self.high - self.low))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, what was measured, and in which results files; ``holds`` is None for a judgement."""
+
+    source: str
+    text: str
+    measured: str
+    files: tuple
+    holds: bool | None
+
+
+def toy_gain(optimizer, outcome="width"):
+    """Decades of robust width that the toy neuron gains by the term, mean and interval."""
+    runs = results.load("toy-wide")["results"]
+    pair = (runs[f"zero/random/{optimizer}/rho={rho}"] for rho in (1, 0))
+    return toy_study.difference(*pair, outcome)
+
+
+def toy_part(direction, length):
+    """Decades that the detached gradient gains from the complete one's direction, or length."""
+    runs = results.load("toy-why")["results"]
+    name = "zero/adam/direction={}/length={}".format
+    return toy_study.difference(runs[name(direction, length)], runs[name(0, 0)], "strict")
+
+
+def cifar10_runs():
+    """The results of chapter 7's grid by run."""
+    return cifar10_study.collect("grid", cifar10_study.grid())
+
+
+def cifar10_gain(runs, optimizer, lr):
+    """Points of accuracy that the term changes at one learning rate, mean and interval."""
+    at = cifar10_study.RATES[optimizer].index(lr)
+    tables = cifar10_study.table(runs, optimizer)
+    return cifar10_study.difference({rho: table[:, at] for rho, table in tables.items()})
+
+
+def effects():
+    """What keeping the term changes, over all studies that train: a list of ``Effect``."""
+    found = []
+
+    def add(task, setting, interval, unit):
+        found.append(Effect(task, setting, *map(float, interval), unit))
+
+    for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
+        add("spike times, one neuron", name, toy_gain(optimizer), "decades")
+    runs = cifar10_runs()
+    for optimizer, name in (("adamw", "AdamW"), ("sgd", "SGD")):
+        gain = cifar10_study.difference(cifar10_study.primary(runs, optimizer))
+        add("CIFAR-10, 4 layers", f"{name}, good rates", gain, "points")
+    for lr, name in ((3e-3, "rate far too small"), (3.0, "rate far too large")):
+        add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10_gain(runs, "sgd", lr), "points")
+    trained = results.load("growth")["results"]["trained"]
+    for depth in growth.RATES:
+        gains = growth.gains(trained, depth=depth)
+        for name in ("peak/slope=100", "peak/slope=10", "area/slope=25", "area/slope=100"):
+            unit, slope = name.split("/slope=")
+            height = growth.peak(name)
+            setting = f"{unit} 1, slope {slope} (peak {height:.3g})"
+            add(f"manifolds, {depth} layer{'s' * (depth > 1)}", setting, gains[name], "points")
+    return found
+
+
+def claims():
+    """The claims of the paper and of the book, a list of ``Claim``."""
+    runs = cifar10_runs()
+    primary = {
+        key: cifar10_study.difference(cifar10_study.primary(runs, key))
+        for key in cifar10_study.RATES
+    }
+    tables = {key: cifar10_study.table(runs, key) for key in cifar10_study.RATES}
+    widths = {
+        key: cifar10_study.difference(cifar10_study.robust_width(tables[key], rates))
+        for key, rates in cifar10_study.RATES.items()
+    }
+    moved = cifar10_study.shift(tables["sgd"], cifar10_study.RATES["sgd"])
+    moved = moved.mean(), *t_interval(moved)
+    prices = overhead.prices(results.load("overhead")["results"])
+    fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
+    truth = results.load("escape")["results"]["exact"]
+    grown = results.load("growth")["results"]
+    pooled = {
+        unit: [
+            grown["lengths"][f"subtract/{unit}/slope={slope}/T=50"]["pooled"]
+            for slope in (4, 10, 25, 100)
+        ]
+        for unit in growth.UNITS
+    }
+    typical = [step["1"]["typical"] for step in grown["steps"].values()]
+    ways = results.load("frameworks")["results"]["ways"]
+    equal = [way for way in ways if frameworks.reproduced(way)]
+    defaults = {round(way["rho"]) for way in equal if way["default"]}
+
+    def nearer(width):
+        found = [
+            truth[escape.condition(kind, loss, noise=width, surrogate=width)]
+            for kind in ("zero", "subtract")
+            for loss in escape.LOSSES
+        ]
+        errors = [[found["by_rho"][rho]["error"][2] for rho in ("1", "0")] for found in found]
+        return sum(one < other for one, other in errors), len(errors)
+
+    def both(gains, unit):
+        one, other = (interval_text(*gain) for gain in gains)
+        return f"{one} and {other} {unit}"
+
+    mapped = toy_study.effects(results.load("toy-map")["results"], "width")
+    helps, hurts = (
+        sum(sign * end > 0 for sign, end in ends)
+        for ends in (
+            [(1, low) for _, low, _ in mapped.values()],
+            [(-1, high) for _, _, high in mapped.values()],
+        )
+    )
+    spread = [
+        equivalence(np.subtract(*cifar10_study.primary(runs, key).values()), cifar10_study.MARGIN)
+        for key in cifar10_study.RATES
+    ]
+    longer = [growth.gains(grown["trained"], T=T)["area/slope=100"] for T in growth.STEPS]
+    wins, cases = nearer(0.2)
+    narrow, _ = nearer(0.05)
+    toy = [toy_gain(optimizer) for optimizer in ("adam", "sgd")]
+    parts = [toy_part(1, 0), toy_part(0, 1)]
+    tall = [growth.gains(grown["trained"], depth=depth)["area/slope=25"] for depth in growth.RATES]
+    kept = [
+        gain
+        for depth in growth.RATES
+        for name, gain in growth.gains(grown["trained"], depth=depth).items()
+        if name.startswith("peak")
+    ]
+    paper = "the paper"
+    return [
+        Claim(
+            paper,
+            "A toy neuron trains more robustly to the learning rate with the term.",
+            f"robust width {both(toy, 'decades')} (Adam, gradient descent)",
+            ("toy-wide",),
+            all(low > 0 for _, low, _ in toy),
+        ),
+        Claim(
+            paper,
+            "On CIFAR-10 there is not much improvement.",
+            f"around good rates {both(primary.values(), 'points')} (AdamW, SGD)",
+            ("cifar10-grid",),
+            all(high < 0.5 for _, _, high in primary.values()),
+        ),
+        Claim(
+            paper,
+            "The benefits are not worth the additional computation.",
+            f"time of a layer: fused {interval_text(*fused, 1)} %, plain autograd "
+            f"{interval_text(*plain, 1)} %",
+            ("overhead",),
+            None,
+        ),
+        Claim(
+            "chapter 5",
+            "In the toy, direction carries the benefit, not length.",
+            f"{both(parts, 'decades')} (direction, length alone; strict criterion)",
+            ("toy-why",),
+            parts[0][1] > parts[1][2],
+        ),
+        Claim(
+            "chapter 5",
+            "The term widens the toy's range of learning rates whatever the neuron.",
+            f"of {len(mapped)} conditions it helps in {helps} and hurts in {hurts}",
+            ("toy-map",),
+            helps == len(mapped),
+        ),
+        Claim(
+            "announced, chapter 7",
+            "Around good rates both methods are equivalent within half a point.",
+            "two one-sided tests, p = {:.2f} and {:.2f} (AdamW, SGD)".format(*spread),
+            ("cifar10-grid",),
+            max(spread) < 0.05,
+        ),
+        Claim(
+            "chapter 7",
+            "The robustness of the toy does not carry over to CIFAR-10.",
+            f"robust width {both(widths.values(), 'decades')} (AdamW, SGD)",
+            ("cifar10-grid",),
+            all(low <= 0 for _, low, _ in widths.values()),
+        ),
+        Claim(
+            "chapter 7",
+            "With SGD the term moves the curve to larger learning rates.",
+            f"{interval_text(*moved)} decades",
+            ("cifar10-grid",),
+            moved[1] > 0,
+        ),
+        Claim(
+            "chapter 8",
+            "In fused code the term costs a few percent at most.",
+            f"{interval_text(*fused, 1)} % (64 x 512 neurons, 100 steps)",
+            ("overhead",),
+            fused[2] < 5,
+        ),
+        Claim(
+            "chapter 9",
+            "With noise as wide as the surrogate, 0.2, the term brings the gradient nearer to the "
+            "true one.",
+            f"lower median error in {wins} of {cases} cases",
+            ("escape",),
+            wins == cases,
+        ),
+        Claim(
+            "chapter 9",
+            "With both of width 0.05 it does not.",
+            f"lower median error in {narrow} of {cases} cases",
+            ("escape",),
+            narrow < cases / 2,
+        ),
+        Claim(
+            "chapter 10",
+            "With area 1 the gradient explodes as the surrogate gets steeper; with peak 1 it does "
+            "not.",
+            "length ratios at slopes 4, 10, 25, 100: "
+            + "; ".join(
+                f"{unit} 1: " + ", ".join(f"{ratio[0]:.2g}" for ratio in ratios)
+                for unit, ratios in pooled.items()
+            ),
+            ("growth",),
+            pooled["area"][-1][1] > 10 and max(ratio[2] for ratio in pooled["peak"]) < 1.1,
+        ),
+        Claim(
+            "chapter 10",
+            "The mean logarithm of the factor a step does not foresee it.",
+            f"largest mean logarithm {max(t for t in typical if t is not None):.3f}",
+            ("growth",),
+            all(t < 0 for t in typical if t is not None),
+        ),
+        Claim(
+            "chapter 10",
+            "A tall surrogate makes the term harmful, more so with depth.",
+            f"peak 6.25: {both(tall, 'points')} (1 and 3 hidden layers)",
+            ("growth",),
+            tall[0][2] < 0 and tall[1][2] < tall[0][1],
+        ),
+        Claim(
+            "announced, chapter 10",
+            "Tall surrogates hurt more over 100 steps than over 50.",
+            f"peak 25: {both(longer, 'points')} (50 and 100 steps)",
+            ("growth",),
+            longer[1][2] < longer[0][1],
+        ),
+        Claim(
+            "announced, chapter 10",
+            "With the peak kept at 1 the term changes accuracy by less than 5 points.",
+            f"largest of {len(kept)} mean gains {max(mean for mean, *_ in kept):+.1f} points",
+            ("growth",),
+            max(mean for mean, *_ in kept) < 5,
+        ),
+        Claim(
+            "chapter 10",
+            "With the peak kept at 1 the term does no harm.",
+            f"least of {len(kept)} mean gains {min(mean for mean, *_ in kept):+.1f} points",
+            ("growth",),
+            all(high >= 0 for _, _, high in kept),
+        ),
+        Claim(
+            "chapter 11",
+            "Libraries disagree on the default, and almost all are rho = 0 or 1 exactly.",
+            f"{len(equal)} of {len(ways)} ways reproduced; defaults {sorted(defaults)}",
+            ("frameworks",),
+            defaults == {0, 1} and len(equal) > 0.9 * len(ways),
+        ),
+    ]
+
+
+def commands(claim):
+    """What remakes the results files of a claim."""
+    folders = ((results.RESULTS / name, name) for name in claim.files)
+    first = (
+        f"{name}/{min(folder.iterdir()).stem}" if folder.is_dir() else name
+        for folder, name in folders
+    )
+    return [results.load(name)["command"] for name in first]
+
+
+def table(found):
+    """A list of ``Claim`` as an HTML table."""
+    words = {True: "agrees", False: "does not agree", None: "judge for yourself"}
+    heads = ("whose", "claim", "measured", "results, command", "verdict")
+    rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    for claim in found:
+        made = (f"<code>{name}</code><br><code>{command}</code>" for name, command in zip(
+            claim.files, commands(claim), strict=True))  # fmt: skip
+        cells = (claim.source, html.escape(claim.text), html.escape(claim.measured))
+        cells = (*cells, "<br>".join(made), words[claim.holds])
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return (
+        '<figure class="tsbp-figure"><table class="table" style="font-size: 0.85em">'
+        f"{''.join(rows)}</table></figure>"
+    )
