@@ -6,6 +6,9 @@ import html
 import http.server
 import inspect
 import re
+import runpy
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +18,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from nbclient import NotebookClient
+from pypdf import PdfReader
 
 from tsbp_core import surrogates
 
@@ -134,12 +138,6 @@ def test_chapter_fits_a_narrow_screen(name, page):
     assert page.locator(".tsbp-explorer").count() == 1
 
 
-UNFOLD = """() => {
-    document.querySelectorAll("details").forEach(e => { e.open = true });
-    document.querySelectorAll(".toggle-hidden").forEach(e => e.classList.remove("toggle-hidden"));
-}"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible(name, scheme, page):
@@ -147,7 +145,7 @@ def test_page_is_accessible(name, scheme, page):
     page.emulate_media(color_scheme=scheme)
     page.goto(built(name).as_uri())
     page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
-    page.evaluate(UNFOLD)
+    page.evaluate(runpy.run_path(str(BOOK / "pdf.py"))["UNFOLD"])
     found = Axe().run(page).response["violations"]
     grave = [v for v in found if v["impact"] in ("serious", "critical")]
     assert {v["id"]: [node["html"] for node in v["nodes"]] for v in grave} == {}
@@ -196,6 +194,17 @@ def test_pages_show_the_present_source():
     """A change of the package alone must reach the pages that print it."""
     page = html.unescape(re.sub(r"<[^>]+>", "", built("02-surrogates").read_text()))
     assert inspect.getsource(surrogates.Sigmoid) in page
+
+
+def test_the_book_prints(tmp_path, browser):
+    """Two pages, each an entry of the outline, with folded solutions on paper."""
+    target = tmp_path / "book.pdf"
+    command = [sys.executable, str(BOOK / "pdf.py"), "how-to-read", "03-missing-term"]
+    subprocess.run([*command, "--to", str(target)], check=True, capture_output=True)
+    printed = PdfReader(target)
+    assert len(printed.outline) == 2
+    text = " ".join(page.extract_text() for page in printed.pages)
+    assert "Solution" in text
 
 
 def test_search_index_is_there():

@@ -51,6 +51,10 @@ class Claim:
     files: tuple
     holds: bool | None
 
+    def __post_init__(self):
+        if self.holds is not None:
+            object.__setattr__(self, "holds", bool(self.holds))
+
 
 def toy_gain(optimizer, outcome="width"):
     """Decades of robust width that the toy neuron gains by the term, mean and interval."""
