@@ -22,6 +22,11 @@ exploration:
 - ``larger``: the three middle rates again with a network of six layers that should pass 80 %, with
   the same neurons.
 
+``headline`` is a recipe for the paper's accuracy on two CPU cores, both methods, three seeds. A
+pilot with another seed, rho = 1 and 5,000 training images held out chose it: 16 epochs, 11 of them
+with two steps, reached 90.7 % of these images. The study is shorter by four epochs, for time, and
+was fixed before it ran. It wants a whole machine: JOBS=1.
+
 Each run that ends is kept as a results file of its own. Runs are independent: they are computed in
 any order, by any number of processes that share the folders, and go on where they were cut off.
 """
@@ -67,6 +72,18 @@ LARGER = replace(
     batch=256,
     precision="bfloat16",
 )
+HEADLINE = Settings(
+    network="W2-64C3-P2-64C3-256C3-P2-256C3-256C3-P2-256C3",
+    doublings=(8,),
+    epochs=12,
+    batch=256,
+    lr=5e-3,
+    weight_decay=0.02,
+    precision="bfloat16",
+    decay=0.5,
+    surrogate_width=0.4,
+)
+"""T = 2 for 8 epochs, then T = 4."""
 FACTORS = {
     "8-steps": {"steps": 8},
     "16-steps": {"steps": 16},
@@ -129,6 +146,15 @@ def factors(seeds=3):
     ]
 
 
+def headline(seeds=3):
+    """Both methods x seeds with ``HEADLINE``."""
+    return [
+        Run(f"rho{rho:g}", replace(HEADLINE, reset_gradient=rho), seed)
+        for seed in range(seeds)
+        for rho in RHOS
+    ]
+
+
 def smoke(seeds=1):
     """A few seconds, to see that everything works here."""
     tiny = Settings(network="8C3-P4-8C3-P4", batch=50, limit=400)
@@ -139,7 +165,7 @@ def smoke(seeds=1):
     ]
 
 
-STUDIES = {"grid": grid, "factors": factors, "larger": larger, "smoke": smoke}
+STUDIES = {"grid": grid, "factors": factors, "larger": larger, "headline": headline, "smoke": smoke}
 
 
 def run_study(study, runs, root=None, jobs=1, quiet=False):
