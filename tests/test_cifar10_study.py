@@ -236,10 +236,15 @@ def test_equivalence_agrees_with_the_90_percent_interval(rng):
     assert statistics.equivalence([1.0, 2.0, 4.0], 0.5) == one_sided
 
 
-def test_committed_runs_are_those_of_the_study():
-    collected = cifar10_study.collect("grid", cifar10_study.grid())
-    assert len(collected) == len(cifar10_study.grid())
-    for run, found in collected.items():
+@pytest.mark.parametrize("study", ["grid", "factors", "larger", "headline"])
+def test_committed_runs_are_those_of_the_study(study):
+    runs = cifar10_study.STUDIES[study]()
+    there = [run for run in runs if cifar10_study._path(study, run).exists()]
+    files = list((results.RESULTS / f"cifar10-{study}").glob("*.json"))
+    assert len(there) == len(files)
+    assert study != "grid" or len(there) == len(runs)
+    for run in there:
+        found = results.load(run.record(study))
         # A setting that came after a record was written had its default.
         defaults = {**asdict(cifar10.Settings()), "seed": run.seed}
         recorded = {k: v for k, v in found["settings"].items() if k != "threads"}
