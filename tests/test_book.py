@@ -145,6 +145,7 @@ def test_page_is_accessible(name, scheme, page):
     page.emulate_media(color_scheme=scheme)
     page.goto(built(name).as_uri())
     page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    page.add_style_tag(content="* { transition: none !important; animation: none !important }")
     page.evaluate(runpy.run_path(str(BOOK / "pdf.py"))["UNFOLD"])
     found = Axe().run(page).response["violations"]
     grave = [v for v in found if v["impact"] in ("serious", "critical")]
