@@ -62,6 +62,19 @@ def show(figure, alt, caption=None):
     return HTML(f'<figure class="tsbp-figure">{svg}{caption}</figure>')
 
 
+def table(heads, rows):
+    """HTML of a table; ``rows`` hold cells of HTML, and a row that is a string is a subheading."""
+    lines = ["".join(f"<th>{head}</th>" for head in heads)]
+    for row in rows:
+        if isinstance(row, str):
+            lines.append(f'<th colspan="{len(heads)}">{row}</th>')
+        else:
+            lines.append("".join(f"<td>{cell}</td>" for cell in row))
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    style = 'class="table" style="font-size: 0.85em"'
+    return f'<figure class="tsbp-figure"><table {style}>{body}</table></figure>'
+
+
 def excerpt(function, first, before=None):
     """Lines of a function's source, from the one that starts with ``first``, to show in a chapter.
 

@@ -562,26 +562,25 @@ def reproduced(way):
 
 def table(document):
     """All measured ways as an HTML table, one row each, grouped by library."""
+    from tsbp_core import figures
+
     versions = document["settings"]["libraries"]
-    heads = ("ρ", "reset", "error", "default", "layer and options")
-    rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    rows = []
     library = None
     for way in document["results"]["ways"]:
         if way["library"] != library:
             library = way["library"]
-            rows.append(f'<tr><th colspan="5">{library} {versions.get(library, "")}</th></tr>')
-        cells = (
-            f"{way['rho']:.3f}" if reproduced(way) else "none",
-            way["reset"] + (", late" if way["late"] else ""),
-            f"{way['error']:.0e}",
-            "yes" if way["default"] else "",
-            f"<code>{html.escape(way['name']).replace('(', '(<wbr>')}</code>",
+            rows.append(f"{library} {versions.get(library, '')}")
+        rows.append(
+            (
+                f"{way['rho']:.3f}" if reproduced(way) else "none",
+                way["reset"] + (", late" if way["late"] else ""),
+                f"{way['error']:.0e}",
+                "yes" if way["default"] else "",
+                f"<code>{html.escape(way['name']).replace('(', '(<wbr>')}</code>",
+            )
         )
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return (
-        '<figure class="tsbp-figure"><table class="table" style="font-size: 0.85em">'
-        f"{''.join(rows)}</table></figure>"
-    )
+    return figures.table(("ρ", "reset", "error", "default", "layer and options"), rows)
 
 
 def main():

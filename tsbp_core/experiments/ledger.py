@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsbp_core import results
+from tsbp_core import figures, results
 from tsbp_core.experiments import cifar10_study, escape, frameworks, growth, overhead, toy_study
 from tsbp_core.experiments.statistics import equivalence, interval_text, t_interval
 
@@ -139,12 +139,12 @@ def claims():
     defaults = {round(way["rho"]) for way in equal if way["default"]}
 
     def nearer(width):
-        found = [
-            truth[escape.condition(kind, loss, noise=width, surrogate=width)]
+        names = [
+            escape.condition(kind, loss, noise=width, surrogate=width)
             for kind in ("zero", "subtract")
             for loss in escape.LOSSES
         ]
-        errors = [[found["by_rho"][rho]["error"][2] for rho in ("1", "0")] for found in found]
+        errors = [[truth[name]["by_rho"][rho]["error"][2] for rho in ("1", "0")] for name in names]
         return sum(one < other for one, other in errors), len(errors)
 
     def both(gains, unit):
@@ -152,13 +152,8 @@ def claims():
         return f"{one} and {other} {unit}"
 
     mapped = toy_study.effects(results.load("toy-map")["results"], "width")
-    helps, hurts = (
-        sum(sign * end > 0 for sign, end in ends)
-        for ends in (
-            [(1, low) for _, low, _ in mapped.values()],
-            [(-1, high) for _, _, high in mapped.values()],
-        )
-    )
+    helps = sum(low > 0 for _, low, _ in mapped.values())
+    hurts = sum(high < 0 for _, _, high in mapped.values())
     spread = [
         equivalence(np.subtract(*cifar10_study.primary(runs, key).values()), cifar10_study.MARGIN)
         for key in cifar10_study.RATES
@@ -326,15 +321,13 @@ def commands(claim):
 def table(found):
     """A list of ``Claim`` as an HTML table."""
     words = {True: "agrees", False: "does not agree", None: "judge for yourself"}
-    heads = ("whose", "claim", "measured", "results, command", "verdict")
-    rows = ["<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
+    rows = []
     for claim in found:
-        made = (f"<code>{name}</code><br><code>{command}</code>" for name, command in zip(
-            claim.files, commands(claim), strict=True))  # fmt: skip
-        cells = (claim.source, html.escape(claim.text), html.escape(claim.measured))
-        cells = (*cells, "<br>".join(made), words[claim.holds])
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return (
-        '<figure class="tsbp-figure"><table class="table" style="font-size: 0.85em">'
-        f"{''.join(rows)}</table></figure>"
-    )
+        made = "<br>".join(
+            f"<code>{name}</code><br><code>{command}</code>"
+            for name, command in zip(claim.files, commands(claim), strict=True)
+        )
+        cells = claim.source, html.escape(claim.text), html.escape(claim.measured)
+        rows.append((*cells, made, words[claim.holds]))
+    heads = ("whose", "claim", "measured", "results, command", "verdict")
+    return figures.table(heads, rows)
