@@ -52,7 +52,7 @@ toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (m
 toy toy-wide toy-map toy-why toy-explorer: $(READY)
 	$(BIN)/python -m tsbp_core.experiments.toy_study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
 
-cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY=smoke, grid or spikes; resumable)
+cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factors, larger, headline, ...)
 	$(BIN)/python -m tsbp_core.experiments.cifar10_study $(STUDY) --jobs $(JOBS)
 
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)

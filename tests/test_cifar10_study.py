@@ -98,7 +98,7 @@ def test_a_full_disk_stops_with_a_message(tmp_path, monkeypatch):
     assert all(file.suffix == ".lock" for file in files)
 
 
-@pytest.mark.parametrize("study", cifar10_study.STUDIES)
+@pytest.mark.parametrize("study", [s for s in cifar10_study.STUDIES if s != "ablation"])
 def test_studies_are_paired(study):
     runs = cifar10_study.STUDIES[study]()
     assert len({run.record(study) for run in runs}) == len(runs)
@@ -130,6 +130,26 @@ def test_factors_change_one_thing_at_the_middle_rate():
         peak = replace(cifar10_study.COMPACT, **change).neuron().surrogate.derivative(np.zeros(1))
         if name.startswith("peak"):
             assert peak == pytest.approx(float(name.split("-")[1]))
+
+
+def test_ablation_undoes_one_thing_at_a_time():
+    whole, *others = cifar10_study.ablation(1)
+    assert whole.settings == cifar10_study.SHORT
+    assert len({run.settings for run in others} - {whole.settings}) == len(others)
+    for run in others:
+        changes = cifar10_study.ABLATION[run.name]
+        undone = {key: getattr(cifar10_study.SHORT, key) for key in changes}
+        assert replace(run.settings, **undone) == whole.settings
+        assert all(getattr(run.settings, key) != value for key, value in undone.items())
+        cifar10.SpikingNet(run.settings.network, 1, run.settings.neuron())
+
+
+def test_final_accuracy_is_of_held_out_images_where_there_are_some():
+    held_out = {"epochs": [{}, {"held_out": {"accuracy": 0.5}}], "test": None, "diverged": False}
+    tested = {"epochs": [{}], "test": {"accuracy": 0.25}, "diverged": False}
+    lost = {"epochs": [], "test": None, "diverged": True}
+    found = [cifar10_study.accuracy({"results": run}) for run in (held_out, tested, lost)]
+    assert found == [50, 25, 10]
 
 
 def name_of(run, factor):
@@ -236,7 +256,7 @@ def test_equivalence_agrees_with_the_90_percent_interval(rng):
     assert statistics.equivalence([1.0, 2.0, 4.0], 0.5) == one_sided
 
 
-@pytest.mark.parametrize("study", ["grid", "factors", "larger", "headline"])
+@pytest.mark.parametrize("study", [s for s in cifar10_study.STUDIES if s != "smoke"])
 def test_committed_runs_are_those_of_the_study(study):
     runs = cifar10_study.STUDIES[study]()
     there = [run for run in runs if cifar10_study._path(study, run).exists()]
