@@ -112,6 +112,17 @@ def test_first_convolution_runs_once():
     assert [s.shape for s in layers] == [(4, 5, 4, 16, 16)] * 2
 
 
+@pytest.mark.parametrize("network", ["W2-4C3-P2-6C3-4C5-P2-2C3", "4C3-4C3-P4"])
+def test_operations_by_arithmetic_are_those_that_torch_counts(network):
+    net = cifar10.SpikingNet(network, 3, TINY.neuron())
+    first, *others = cifar10.forward_flop(net)
+    readout = 6 * net.readout.weight.numel()
+    whitening = 0 if net.whitening is None else 2 * net.whitening.weight.numel() * 31**2
+    # The gradient of the first layer's input is not needed: the image and its whitening are fixed.
+    expected = whitening + 2 * first + 3 * 3 * sum(others) + readout
+    assert cifar10.training_flop(net, torch.zeros(2, 3, 32, 32)) == expected
+
+
 @pytest.mark.parametrize("network", ["", "P2-4C3", "4C2", "4C3-P2-", "4X3", "4C3-W2"])
 def test_a_network_that_cannot_be_read_is_named(network):
     with pytest.raises(ValueError, match="can't read"):

@@ -63,3 +63,26 @@ def test_gradients_along_training_and_products_are_drawn():
     np.testing.assert_allclose(figure.axes[1].lines[0].get_ydata(), [0.3])
     assert figure.axes[1].lines[0].get_linestyle() == "--"
     figures.plt.close(figure)
+
+
+def test_learning_curve_shows_time_and_operations():
+    curves = {1.0: ([50, 60], [1, 2], [0.1, 0.2]), 0.0: ([51, 61], [1, 2], [0.1, 0.2])}
+    tests = {1.0: ([62], [2.5], [0.25]), 0.0: ([63], [2.4], [0.25])}
+    figure = figures.learning_curve(curves, tests, (88.98, 100))
+    for ax, column in zip(figure.axes, (1, 2), strict=True):
+        lines = [line for line in ax.lines if line.get_marker() == "."]
+        assert [line.get_linestyle() for line in lines] == ["-", "--"]
+        np.testing.assert_allclose(lines[0].get_xdata(), curves[1.0][column])
+        np.testing.assert_allclose(lines[1].get_ydata(), curves[0.0][0])
+    figures.plt.close(figure)
+
+
+def test_ablation_shows_means_and_one_mark_a_seed():
+    undone = {"a": ([-1.0, -2.0], [1.0, 1.2]), "b": ([0.5], [0.5])}
+    figure = figures.ablation(undone, lambda values: (min(values), max(values)))
+    for ax, means in zip(figure.axes, ([-1.5, 0.5], [1.1, 0.5]), strict=True):
+        bars = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "|"]
+        assert bars == pytest.approx(means)
+        assert sum(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "o") == 3
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    figures.plt.close(figure)

@@ -1,5 +1,7 @@
 """The explorers of the chapters: what each computes for a setting, and how it is drawn."""
 
+import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -335,8 +337,8 @@ def memory_frame(steps, reset):
     per_step = [kept[name] / (1000 * steps) for name in ("ours", "plain autograd")]
     text = (
         f"For {steps} steps of 1,000 neurons in float32, ours keeps {kept['ours'] / 1e3:.0f} kB, "
-        f"plain autograd {kept['plain autograd'] / 1e3:.0f} kB: {per_step[0]:.0f} against "
-        f"{per_step[1]:.0f} bytes a neuron and step."
+        f"plain autograd {kept['plain autograd'] / 1e3:.0f} kB: {per_step[0]:.1f} against "
+        f"{per_step[1]:.1f} bytes a neuron and step."
     )
     return [[([steps], [kept["ours"] / 1e3]), ([steps], [kept["plain autograd"] / 1e3])]], text
 
@@ -352,7 +354,7 @@ memory = Explorer(
         Panel(
             "Kept for backward, 1,000 neurons", "time steps T", "kB",
             (Series("ours", "complete", "dots"),
-             Series("plain autograd", "dropped", "dots")),
+             Series("plain autograd", "truth", "dots")),
             (1, 100), (1, 10_000), xlog=True, ylog=True,
         )
     ],
@@ -598,8 +600,8 @@ def cost(name="overhead"):
         [
             Panel(
                 "Forward and backward", "time steps T", "ns a neuron and step",
-                (Series("fused, ρ = 1", "complete"), Series("the other layer", "dropped"),
-                 Series("memory floor", "truth"), Series("this T", "faint", "vline")),
+                (Series("fused, ρ = 1", "complete"), Series("the other layer", "truth"),
+                 Series("memory floor", "faint"), Series("this T", "faint", "vline")),
                 (overhead.SWEEP[0], overhead.SWEEP[-1]), (0.1, 1000),
                 xlog=True, ylog=True, x=overhead.SWEEP,
             )
@@ -652,8 +654,65 @@ cost_here = Explorer(
 )  # fmt: skip
 
 
+@functools.cache
+def _recipe(width):
+    """The recipe's network with ``width`` channels in layer 1: its weights, ``forward_flop``."""
+    import torch
+
+    from tsbp_core.experiments import cifar10, cifar10_study
+
+    network = re.sub(
+        r"(\d+)C", lambda found: f"{int(found[1]) * width // 64}C", cifar10_study.HEADLINE.network
+    )
+    with torch.device("meta"):  # shapes alone
+        net = cifar10.SpikingNet(network, 1, cifar10_study.HEADLINE.neuron())
+    return sum(conv.weight.numel() for conv in net.convs), cifar10.forward_flop(net)
+
+
+def budget_frame(width, steps, epochs, speed):
+    """Chapter 12: operations and time of a run of the recipe's network, by arithmetic."""
+    weights, (first, *others) = _recipe(width)
+    layers = np.array([2 * first, *(3 * steps * flop for flop in others)]) / 1e9
+    passes = np.geomspace(1, 150, 20)
+    minutes = 50_000 * layers.sum() / speed / 60
+    took = epochs * minutes
+    text = (
+        f"{weights / 1e6:.2g} million weights, {layers.sum():.3g} GFLOP an image. {epochs} epochs "
+        f"are {epochs * 0.05 * layers.sum():.3g} PFLOP. At {speed:,} GFLOP a second they take "
+        + (f"{took:.0f} minutes." if took < 120 else f"{took / 60:,.0f} hours.")
+    )
+    time = passes * minutes, [120], ([epochs], [took])
+    return [time, [(np.arange(1, len(layers) + 1), layers)]], text
+
+
+budget = Explorer(
+    "Will it fit?",
+    "You have two hours. Which widths, steps and epochs fit, at the speed of your machine? And "
+    "where in the network does the time go?",
+    {
+        "width": Control("channels of layer 1", (16, 32, 64, 128), 2),
+        "steps": Control("time steps T", (1, 2, 4, 8), 1),
+        "epochs": Control("epochs", (4, 12, 50, 150), 1),
+        "speed": Control("GFLOP a second", (50, 150, 700, 50_000), 2, label="{:,}".format),
+    },
+    [
+        Panel(
+            "Time of a run", "epochs", "minutes",
+            (Series("this network", "truth"), Series("two hours", "faint", "hline"),
+             Series("your epochs", "reset", "dots")),
+            (1, 150), (0.01, 1e5), xlog=True, ylog=True, x=np.geomspace(1, 150, 20),
+        ),
+        Panel(
+            "Where the operations are", "layer", "GFLOP an image",
+            (Series("training, all steps", "truth", "dots"),), (0.5, 6.5), (1e-4, 20), ylog=True,
+        ),
+    ],
+    budget_frame,
+)  # fmt: skip
+
+
 def advice_frame(family, width, unit, decay):
-    """Chapter 12: a surrogate against the heights at which a step can amplify."""
+    """Chapter 13: a surrogate against the heights at which a step can amplify."""
     from tsbp_core.experiments import growth as experiment
 
     family = getattr(surrogates, family)

@@ -371,11 +371,13 @@ def products(by_reset):
 def kept_bytes(steps, ours, autograd):
     """Bytes kept for the backward pass, a neuron and step, against the number of steps."""
     figure, ax = axes(height=2.6)
-    for values, rho, name in ((ours, 1.0, "ours"), (autograd, 0.0, "plain autograd")):
-        style = {**STYLES[rho], "label": name}
-        ax.plot(steps, values, marker="o" if rho else "s", **style)
-        ax.text(steps[-1], values[-1], f"  {name}", color=style["color"], va="center")
-    ax.set(xscale="log", xlabel="time steps T", ylabel="bytes")
+    for values, color, marker, name in (
+        (ours, COMPLETE, "o", "ours"),
+        (autograd, INK, "s", "plain autograd"),
+    ):
+        ax.plot(steps, values, marker=marker, color=color)
+        ax.text(steps[-1], values[-1], f"  {name}", color=color, va="center")
+    ax.set(xscale="log", xlabel="time steps T", ylabel="bytes a neuron and step")
     ax.set_ylim(bottom=0)
     return figure
 
@@ -499,6 +501,64 @@ def layer_gradients(by_method):
     for ax in panels:
         ax.margins(x=0.45)
     panels[1].legend(title="trained by", loc="lower right", fontsize=10)
+    return figure
+
+
+def learning_curve(curves, tests, target):
+    """Accuracy against the time and against the operations of training.
+
+    Parameters
+    ----------
+    curves : dict
+        By rho: (accuracy in %, minutes, PFLOP) after each epoch, of held-out images.
+    tests : dict
+        The same at the end of each run, of the test set: a mark a run.
+    target : tuple
+        Accuracy and PFLOP of another network, to compare with.
+    """
+    figure, panels = axes(1, 2, height=3.2, sharey=True)
+    for ax, column in zip(panels, (1, 2), strict=True):
+        for rho, found in curves.items():
+            ax.plot(found[column], found[0], marker=".", **STYLES[rho])
+        for rho, found in tests.items():
+            ax.plot(found[column], found[0], "o" if rho else "s", color=STYLES[rho]["color"],
+                    markerfacecolor="none", markersize=7)  # fmt: skip
+        ax.axhline(target[0], color=INK, linestyle=":", linewidth=1.5)
+    panels[0].set(xlabel="minutes on two cores", ylabel="accuracy (%)")
+    panels[0].legend(loc="lower right", fontsize=10)
+    panels[1].plot(target[1], target[0], "D", color=INK)
+    panels[1].annotate("the paper", (target[1], target[0]), (0, -8), ha="center", va="top",
+                       textcoords="offset points", fontsize=10)  # fmt: skip
+    panels[1].set(xlabel="PFLOP of training", xscale="log")
+    panels[1].margins(x=0.15)
+    return figure
+
+
+def ablation(undone, interval):
+    """What undoing each step of a recipe does to accuracy and to time, one row a step.
+
+    Parameters
+    ----------
+    undone : dict
+        By label: change of accuracy in points [S] and times as long [S]; a mark a seed, and the
+        means.
+    interval : callable
+        Turns values [S] into the ends of a bar.
+    """
+    figure, panels = axes(1, 2, height=0.8 + 0.3 * len(undone), sharey=True)
+    for row, found in enumerate(undone.values()):
+        for ax, values in zip(panels, found, strict=True):
+            ax.plot(values, [-row] * len(values), "o", color=FAINT, markersize=3.5)
+            ax.plot(np.mean(values), -row, "|", color=INK, markersize=13, markeredgewidth=2)
+        if len(found[0]) > 1:
+            panels[0].plot(interval(found[0]), [-row, -row], color=INK, linewidth=1)
+    panels[0].axvline(0, color=FAINT, linewidth=1)
+    panels[1].axvline(1, color=FAINT, linewidth=1)
+    panels[0].set_yticks(-np.arange(len(undone)), list(undone), fontsize=9)
+    panels[0].set_xlabel("change of accuracy (points)")
+    panels[1].set(xlabel="times as long", xscale="log")
+    panels[1].set_xticks([0.5, 1, 2, 4], ["½", "1", "2", "4"])
+    panels[1].minorticks_off()
     return figure
 
 

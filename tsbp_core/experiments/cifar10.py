@@ -364,6 +364,19 @@ def training_flop(net, images):
     return counter.get_total_flops() / len(images)
 
 
+def forward_flop(net):
+    """Floating-point operations of each convolution for one image and one step, [layers].
+
+    Each weight takes part in a product and a sum at each place of the output.
+    """
+    side = 32 if net.whitening is None else 33 - net.whitening.kernel_size[0]
+    found = []
+    for conv, pool in zip(net.convs, net.pools, strict=True):
+        found.append(2 * conv.weight.numel() * side**2)
+        side //= pool
+    return found
+
+
 def autocast(precision, device="cpu"):
     """Context in which products are computed in ``precision``; "float32" changes nothing."""
     if precision == "float32":

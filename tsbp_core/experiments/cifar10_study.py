@@ -59,6 +59,8 @@ MARGIN = 0.5
 NEAR = 5.0
 """Points below the best run at which a learning rate still counts as good."""
 CHANCE = 10.0
+PAPER = 88.98
+"""The higher of the two accuracies that the paper reports (Yang, 2020)."""
 SHOWN_CLASSES = ("airplane", "cat", "ship")
 """The explorer shows the spikes that the first test image of each causes."""
 SHOWN_CHANNELS = (2, 8, 32, 72)
@@ -294,9 +296,16 @@ def accuracy(found):
     return CHANCE if run["diverged"] else 100 * final(run)["accuracy"]
 
 
-def seconds(found):
-    """Time a results file says was spent on training."""
-    return sum(epoch["seconds"] for epoch in found["results"]["epochs"])
+def spent(found):
+    """Minutes and PFLOP of training up to the end of each epoch of a results file, [E] each."""
+    epochs = found["results"]["epochs"]
+    units = {"seconds": 60, "gflop": 1e6}
+    return [np.cumsum([epoch[key] for epoch in epochs]) / unit for key, unit in units.items()]
+
+
+def training(found):
+    """Accuracy in % on the augmented training images of each epoch of a results file, [E]."""
+    return [100 * epoch["train_accuracy"] for epoch in found["results"]["epochs"]]
 
 
 def train_loss(found):
@@ -318,11 +327,19 @@ def table(collected, optimizer, outcome=accuracy):
     return tables
 
 
+def at_rate(tables, optimizer, lr):
+    """One learning rate's column of what ``table`` returns, [S] by rho."""
+    at = RATES[optimizer].index(lr)
+    return {rho: table[:, at] for rho, table in tables.items()}
+
+
 def pairs(collected, outcome=accuracy):
     """An outcome of any study, {condition: {rho: [S]}}; a condition is a run's name without rho."""
     found = {}
     for run, data in collected.items():
-        condition = found.setdefault(run.name.rsplit("-rho", 1)[0], {rho: [] for rho in RHOS})
+        condition = found.setdefault(
+            run.name.partition("rho")[0].rstrip("-"), {rho: [] for rho in RHOS}
+        )
         condition[run.settings.reset_gradient].append(outcome(data))
     return found
 

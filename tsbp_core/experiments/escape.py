@@ -1,11 +1,11 @@
 """Escape noise: the gradient of the expected loss, exactly, against what surrogates make of it.
 
 With escape noise a neuron fires with probability p[t] = sigma((u[t] - theta)/width). Whatever the
-spikes s, the run has a probability P(s), and the expected loss J(x) = sum over s of P(s) L(s) is a
+spikes s, the run has a probability P(s), and the expected loss E L = sum over s of P(s) L(s) is a
 smooth function of the input. Its derivative is a sum over all 2^T spike trains, which for short
 runs can be computed (Williams, 1992):
 
-    dJ/dx = sum over s of P(s) L(s) dlog P(s)/dx .
+    dE L/dx = sum over s of P(s) L(s) dlog P(s)/dx .
 
 The surrogate gradient, with h = p', replaces it by the mean over s of the backward pass, and rho
 decides whether that includes the missing term. Its surrogate may be wider than the noise, as in a
@@ -117,7 +117,7 @@ def score(run, lif):
 
 
 def exact(x, loss, lif, surrogate=None):
-    """dJ/dx [T, I] by enumeration, and the means of the surrogate gradients, [T, I] by rho.
+    """dE L/dx [T, I] by enumeration, and the means of the surrogate gradients, [T, I] by rho.
 
     The backward passes use ``surrogate``, and that of ``lif``, whose width the noise has, if None.
     """
