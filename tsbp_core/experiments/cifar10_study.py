@@ -267,8 +267,9 @@ def _run_one(study, run, root, threads):
             results=found,
             wall_time_s=time.perf_counter() - start,
         )
-    ended = "diverged" if found["diverged"] else f"{final(found)['accuracy']:.2%}"
-    return f"{run.name}, seed {run.seed}: {ended}"
+    ended = final(found)
+    words = f"{ended['accuracy']:.2%}" if ended else "diverged"
+    return f"{run.name}, seed {run.seed}: {words}"
 
 
 def _path(study, run):
@@ -285,15 +286,20 @@ def collect(study, runs):
     return {run: results.load(run.record(study)) for run in runs if run.seed not in missing}
 
 
-def final(found):
-    """What ``cifar10.evaluate`` said at the end of a run: of the test set or of held-out images."""
-    return found["test"] or found["epochs"][-1]["held_out"]
+def final(run):
+    """What ``cifar10.evaluate`` said at a run's end, of the test set or of held-out images, or None.
+
+    None is for a run that diverged.
+    """
+    if run["test"] or run["diverged"]:
+        return run["test"]
+    return run["epochs"][-1]["held_out"]
 
 
 def accuracy(found):
     """Final accuracy of a results file in %."""
-    run = found["results"]
-    return CHANCE if run["diverged"] else 100 * final(run)["accuracy"]
+    ended = final(found["results"])
+    return 100 * ended["accuracy"] if ended else CHANCE
 
 
 def spent(found):
