@@ -164,7 +164,7 @@ def test_table_places_runs_and_counts_divergence_as_chance():
         run: {"results": {"test": {"accuracy": run.settings.lr / 10 + run.seed / 1000}}}
         for run in runs
     }
-    found[diverged] = {"results": {"test": None}}
+    found[diverged] = {"results": {"test": None, "diverged": True}}
     tables = cifar10_study.table(found, "sgd")
     rates = cifar10_study.RATES["sgd"]
     for run in runs:

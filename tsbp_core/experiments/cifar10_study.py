@@ -287,9 +287,9 @@ def collect(study, runs):
 
 
 def final(run):
-    """What ``cifar10.evaluate`` said at a run's end, of the test set or of held-out images, or None.
+    """What ``cifar10.evaluate`` said at a run's end, of the test set or of held-out images.
 
-    None is for a run that diverged.
+    None for a run that diverged.
     """
     if run["test"] or run["diverged"]:
         return run["test"]
