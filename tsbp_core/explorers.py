@@ -721,15 +721,12 @@ def advice_frame(family, width, unit, decay):
     peak = float(surrogate.derivative(np.array(0.0)))
     lifs = [LIF(decay, 1.0, reset, surrogate) for reset in ("subtract", "zero")]
     soft, hard = (experiment.growth_bound(lif) for lif in lifs)
-    words = {
-        "soft": "can amplify" if peak > soft else "cannot amplify",
-        "hard": "can amplify" if peak > hard else "amplifies at no spike on the threshold",
-    }
     line = numpy_lif.Run((z >= 0).astype(float), z + 1)
     jacobians = [experiment.jacobian(line, lif) for lif in lifs]
+    can = ["can" if np.abs(J).max() > 1 else "cannot" for J in jacobians]
     text = (
-        f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). A step of the "
-        f"soft reset {words['soft']}, one of the hard reset {words['hard']}."
+        f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). At the membranes "
+        f"drawn, a step of the soft reset {can[0]} amplify, one of the hard reset {can[1]}."
     )
     return [[surrogate.derivative(z), [soft], [hard]], [*jacobians, [-1, 1]]], text
 
@@ -753,7 +750,7 @@ advice = Explorer(
         ),
         Panel(
             "Factor of a step", "z = u − θ", "J",
-            (Series("soft reset", "complete"), Series("hard reset", "dropped"),
+            (Series("soft reset", "complete"), Series("hard reset", "truth"),
              Series("±1", "faint", "hline")),
             (-1.5, 1.5), (-4, 1.5), x=np.linspace(-1.5, 1.5, 61),
         ),

@@ -94,7 +94,13 @@ def effects():
     trained = results.load("growth")["results"]["trained"]
     for depth in growth.RATES:
         gains = growth.gains(trained, depth=depth)
-        for name in ("peak/slope=100", "peak/slope=10", "area/slope=25", "area/slope=100"):
+        for name in (
+            "peak/slope=100",
+            "peak/slope=10",
+            "area/slope=10",
+            "area/slope=25",
+            "area/slope=100",
+        ):
             unit, slope = name.split("/slope=")
             height = growth.peak(name)
             setting = f"{unit} 1, slope {slope} (peak {height:.3g})"
@@ -201,7 +207,7 @@ def claims():
             parts[0][1] > parts[1][2],
         ),
         Claim(
-            "chapter 5",
+            "a natural guess, chapter 5",
             "The term widens the toy's range of learning rates whatever the neuron.",
             f"of {len(mapped)} conditions it helps in {helps} and hurts in {hurts}",
             ("toy-map",),
@@ -271,7 +277,7 @@ def claims():
         ),
         Claim(
             "chapter 10",
-            "A tall surrogate makes the term harmful, more so with depth.",
+            "A tall surrogate makes the term harmful; at peak 6.25, more so with depth.",
             f"peak 6.25: {both(tall, 'points')} (1 and 3 hidden layers)",
             ("growth",),
             tall[0][2] < 0 and tall[1][2] < tall[0][1],
