@@ -334,7 +334,7 @@ def along_training(along):
     """
     figure, panels = axes(1, 2, height=2.8)
     for (label, by_update), style in zip(
-        along.items(), ({"color": RESET}, {"color": INK, "linestyle": "-."}), strict=False
+        along.items(), ({"color": INK}, {"color": FAINT, "linestyle": "-."}), strict=False
     ):
         updates = [max(int(update), 0.5) for update in by_update]
         for ax, key in zip(panels, ("cosine", "length_ratio"), strict=True):

@@ -27,8 +27,9 @@ def equivalence(values, margin):
 
 
 def interval_text(mean, low, high, digits=2):
-    """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"."""
-    return f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+    """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"; zero has a plus."""
+    mean, low, high = (f"{round(v, digits) + 0.0:+.{digits}f}" for v in (mean, low, high))
+    return f"{mean} [{low}, {high}]"
 
 
 def t_interval(values, level=0.95):
