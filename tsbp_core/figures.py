@@ -20,7 +20,7 @@ from tsbp_core.neuron import reset
 
 COMPLETE, DROPPED, RESET = "#0072B2", "#D55E00", "#009E73"
 INK, FAINT = "#010203", "#8a8a8a"
-"""INK stands for the page's text colour: ``show`` replaces it."""
+"""INK stands for the page's text colour, which ``show`` puts in its place."""
 STYLES = {
     1.0: {"color": COMPLETE, "linestyle": "-", "label": "complete, ρ = 1"},
     0.0: {"color": DROPPED, "linestyle": "--", "label": "term dropped, ρ = 0"},

@@ -27,7 +27,7 @@ PACKAGES = {
 }
 STEPS, NEURONS = 20, 50
 LOW, HIGH = -0.4, 1.2
-"""The current's uniform range: with decay 0.8 and threshold 1, u stays below two thresholds."""
+"""Ends of the current's range. With decay 0.8 and threshold 1, u stays below two thresholds."""
 TOLERANCE = 1e-6
 """Where spikes agree and the largest relative error is below it, a layer counts as reproduced."""
 

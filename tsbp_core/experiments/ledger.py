@@ -37,7 +37,7 @@ class Effect:
 
     @property
     def strength(self):
-        """The mean over half the interval's width: beyond -1 or 1 the interval excludes zero."""
+        """The mean over half the interval's width. Beyond -1 or 1 the interval excludes zero."""
         return self.mean / (0.5 * (self.high - self.low))
 
 
@@ -91,6 +91,9 @@ def effects():
     for lr, name in ((3e-3, "rate far too small"), (3.0, "rate far too large")):
         pair = cifar10_study.at_rate(cifar10_study.table(runs, "sgd"), "sgd", lr)
         add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10_study.difference(pair), "points")
+    headline = cifar10_study.collect("headline", cifar10_study.headline())
+    gain = cifar10_study.difference(cifar10_study.pairs(headline)[""])
+    add("CIFAR-10, 6 layers", "AdamW, chapter 12", gain, "points")
     trained = results.load("growth")["results"]["trained"]
     for depth in growth.RATES:
         gains = growth.gains(trained, depth=depth)
