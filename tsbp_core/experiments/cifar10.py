@@ -137,10 +137,11 @@ class SpikingNet(nn.Module):
 
     @torch.no_grad()
     def whiten(self, images):
-        """Set the fixed filters from normalised ``images``: W, and -W for what W makes negative.
+        """Set the fixed filters from normalised ``images``: W and -W.
 
         The filters are the eigenvectors of the patches' covariance, each divided by the root of
-        its eigenvalue, so that their outputs are uncorrelated and have variance 1.
+        its eigenvalue plus 0.01, so that their outputs are uncorrelated and have a variance of 1,
+        or less where the eigenvalue is small.
         """
         size = self.whitening.kernel_size[0]
         patches = functional.unfold(images, size).transpose(1, 2).flatten(0, 1).double()
