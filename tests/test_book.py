@@ -50,7 +50,6 @@ def test_notebook_is_clean(path):
             assert cell.execution_count is None
 
 
-@pytest.mark.xdist_group("kernels")  # one at a time: they are timed
 @pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_what_follows_the_head_of_a_solution_is_on_the_page(path):
     """The directive is closed at once: what stands in it is dropped."""
@@ -60,6 +59,7 @@ def test_what_follows_the_head_of_a_solution_is_on_the_page(path):
     assert set(heads) <= {":::"}
 
 
+@pytest.mark.xdist_group("kernels")  # one at a time: they are timed
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=stem)
 def test_notebook_runs_live_cells_included(path):
     notebook = nbformat.read(path, 4)
