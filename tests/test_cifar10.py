@@ -64,6 +64,17 @@ def test_a_corrupt_checkpoint_costs_one_epoch(data, tmp_path):
     assert without_times(again) == without_times(whole)
 
 
+def test_a_checkpoint_of_another_run_is_refused_and_kept(data, tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    cifar10.train(TINY, 0, data, checkpoint)
+    content = checkpoint.read_bytes()
+    with pytest.raises(ValueError, match="run.pt is of a run with other lr, decay;"):
+        cifar10.train(replace(TINY, lr=0.5, decay=0.5), 0, data, checkpoint)
+    with pytest.raises(ValueError, match="other seed;"):
+        cifar10.train(TINY, 1, data, checkpoint)
+    assert checkpoint.read_bytes() == content
+
+
 def test_divergence_is_a_recorded_result(data, tmp_path):
     settings = replace(TINY, lr=1e38)
     run = cifar10.train(settings, 0, data, tmp_path / "run.pt")
@@ -210,6 +221,13 @@ def test_steps_double_on_the_way(data):
     found = [epoch["gflop"] for epoch in run["epochs"]]
     assert found[0] < found[1] == found[2] < found[3]
     assert found[3] == pytest.approx(40 * run["gflop_per_image"])
+    assert [probe["steps"] for probe in run["probes"]] == [1, 1, 1, 2, 4]
+
+
+@pytest.mark.parametrize("steps, doublings", [(0, ()), (6, (1, 2)), (4, (0,)), (4, (4,))])
+def test_steps_that_cannot_double_are_named(steps, doublings):
+    with pytest.raises(ValueError, match="steps must|doublings must"):
+        replace(TINY, epochs=4, steps=steps, doublings=doublings)
 
 
 def test_bfloat16_trains(data):
@@ -224,4 +242,5 @@ def test_an_optimizer_that_is_not_known_is_named(data):
 
 def test_checkpoints_hold_everything_that_changes(data, tmp_path):
     cifar10.train(TINY, 0, data, tmp_path / "run.pt")
-    assert set(checkpoints.load(tmp_path / "run.pt")) == {"net", "optimizer", "schedule", "state"}
+    expected = {"net", "optimizer", "schedule", "run", "state"}
+    assert set(checkpoints.load(tmp_path / "run.pt")) == expected

@@ -12,7 +12,7 @@ import hashlib
 import math
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import nn
@@ -37,6 +37,11 @@ class Settings:
     kept for evaluation after each epoch, in place of the test set; ``limit`` caps the number of
     training images. SGD has Nesterov's momentum of 0.9. At each epoch of ``doublings``, counted
     from 0, the number of steps doubles, to end at ``steps``.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` can't be halved that often, or ``doublings`` lie outside the epochs.
     """
 
     network: str = "32C3-P2-64C3-P2-128C3-P2-128C3-P2"
@@ -59,6 +64,17 @@ class Settings:
     reset_gradient: float = 1.0
     held_out: int = 0
     limit: int = 50_000
+
+    def __post_init__(self):
+        if self.steps < 1 or self.steps % 2 ** len(self.doublings):
+            raise ValueError(
+                f"steps must be a positive multiple of {2 ** len(self.doublings)}, as they double "
+                f"{len(self.doublings)} times, got {self.steps}"
+            )
+        if not all(0 < doubling < self.epochs for doubling in self.doublings):
+            raise ValueError(
+                f"doublings must be epochs from 1 to {self.epochs - 1}, got {self.doublings}"
+            )
 
     def steps_at(self, epoch):
         """Number of steps in an epoch."""
@@ -186,9 +202,15 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         ``epochs``: a list with train_loss, train_accuracy, seconds, gflop of each epoch, and what
         ``evaluate`` returns for held-out images; ``test``: what ``evaluate`` returns for the test
         set, or None with held-out images or after divergence; ``probes``: what
-        ``compare_gradients`` returns along training; ``diverged``: whether a loss, or a weight
-        after an epoch, was not finite, which ends the run; ``gflop_per_image``: of a training
-        step; ``weights_sha256``: of the final weights, to compare runs bit by bit.
+        ``compare_gradients`` returns along training, with the number of steps then;
+        ``diverged``: whether a loss, or a weight after an epoch, was not finite, which ends the
+        run; ``gflop_per_image``: of a training step; ``weights_sha256``: of the final weights, to
+        compare runs bit by bit.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is of a run with other settings or another seed.
     """
     torch.manual_seed(seed)
     net = SpikingNet(settings.network, settings.steps, settings.neuron())
@@ -213,7 +235,14 @@ def train(settings, seed, data, checkpoint=None, progress=None):
     )
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
     state = {"epochs": [], "probes": [], "diverged": False}
+    run = {**asdict(settings), "seed": seed}
     if checkpoint and (saved := checkpoints.load(checkpoint)):
+        made_by = saved.get("run", {})
+        if other := [key for key, value in run.items() if made_by.get(key) != value]:
+            raise ValueError(
+                f"checkpoint {checkpoint} is of a run with other {', '.join(other)}; "
+                "move it away to start anew"
+            )
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         state = saved["state"]
@@ -224,7 +253,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
     def compare(update):
         if update in probed_at:
             found = compare_gradients(net, *probe, settings)
-            state["probes"].append({"update": update, **found})
+            state["probes"].append({"update": update, "steps": net.first.steps, **found})
 
     while len(state["epochs"]) < settings.epochs and not state["diverged"]:
         start = time.perf_counter()
@@ -262,7 +291,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
             state["diverged"] = not finite(net)
         if checkpoint:
             whole = {name: part.state_dict() for name, part in parts.items()}
-            checkpoints.save(checkpoint, {**whole, "state": state})
+            checkpoints.save(checkpoint, {**whole, "run": run, "state": state})
     test = None
     if not state["diverged"]:
         compare(total)
@@ -340,10 +369,10 @@ def evaluate(net, images, labels, settings, batch=500):
     for x in images.split(batch):
         with autocast(settings.precision):
             found, layers = net(normalised(x))
-            logits.append(found)
-            mirrored.append(found + net(normalised(x.flip(3)))[0])
+            logits.append(found.float())
+            mirrored.append(logits[-1] + net(normalised(x.flip(3)))[0].float())
         rates = rates + len(x) * torch.stack([s.mean(dtype=torch.float32) for s in layers])
-    logits, mirrored = torch.cat(logits).float(), torch.cat(mirrored)
+    logits, mirrored = torch.cat(logits), torch.cat(mirrored)
     confusion = torch.zeros(10, 10, dtype=torch.int64)
     confusion.index_put_((labels, logits.argmax(1)), torch.tensor(1), accumulate=True)
     return {
