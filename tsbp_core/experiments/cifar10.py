@@ -204,7 +204,8 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         set, or None with held-out images or after divergence; ``probes``: what
         ``compare_gradients`` returns along training, with the number of steps then;
         ``diverged``: whether a loss, or a weight after an epoch, was not finite, which ends the
-        run; ``gflop_per_image``: of a training step; ``weights_sha256``: of the final weights, to
+        run; ``seconds``: of all epochs, evaluation of held-out images included;
+        ``gflop_per_image``: of a training step; ``weights_sha256``: of the final weights, to
         compare runs bit by bit.
 
     Raises
@@ -234,7 +235,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         cycle_momentum=False,
     )
     parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    state = {"epochs": [], "probes": [], "diverged": False}
+    state = {"epochs": [], "probes": [], "diverged": False, "seconds": 0.0}
     run = {**asdict(settings), "seed": seed}
     if checkpoint and (saved := checkpoints.load(checkpoint)):
         made_by = saved.get("run", {})
@@ -289,6 +290,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
                 record["held_out"] = evaluate(net, held_images, held_labels, settings)
             state["epochs"].append(record)
             state["diverged"] = not finite(net)
+        state["seconds"] += time.perf_counter() - start
         if checkpoint:
             whole = {name: part.state_dict() for name, part in parts.items()}
             checkpoints.save(checkpoint, {**whole, "run": run, "state": state})

@@ -263,8 +263,8 @@ def _run_one(study, run, root, threads):
             run.record(study),
             command=f"make cifar10 STUDY={study}",
             settings={**asdict(run.settings), "seed": run.seed, "threads": threads},
+            wall_time_s=found.pop("seconds"),
             results=found,
-            wall_time_s=sum(epoch["seconds"] for epoch in found["epochs"]),
         )
     ended = final(found)
     words = f"{ended['accuracy']:.2%}" if ended else "diverged"
