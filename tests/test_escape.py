@@ -129,7 +129,7 @@ def test_a_summary_in_words():
     truth = np.array([[3.0], [4.0]])
     means = {rho: (2 - rho) * truth for rho in escape.RHOS}
     text = escape.describe(escape.summary(truth, means))
-    assert text == "1.00 0.50 0.00  1.00 1.00  2.00 1.00  100% [3%, 100%]"
+    assert text == "1.00 0.00  1.00 1.00  2.00 1.00  100% [3%, 100%]"
 
 
 def test_chunks_of_trains_are_independent_of_the_gradient_asked_for(rng):

@@ -628,7 +628,6 @@ def growth_fan(lengths, steps, bounds, squares, scale):
     """
     figure, (soft, hard) = axes(1, 2, width=7.4, height=3.9, sharey=True)
     for ax, kind in ((soft, "subtract"), (hard, "zero")):
-        ax.axvspan(0.2, bounds[kind], color=FAINT, alpha=0.14, linewidth=0)
         ax.axvline(bounds[kind], color=RESET, linewidth=2.5)
         ax.axvline(squares[kind], color=RESET, linewidth=1.5, linestyle=":")
         ax.axhline(1, **{**STYLES[0.0], "label": None})
@@ -657,6 +656,7 @@ def growth_fan(lengths, steps, bounds, squares, scale):
                     textcoords="offset points", ha="right", va="top", color=RESET)  # fmt: skip
     soft.annotate("◇ peak kept at 1", (0.65, 0.13), fontsize=9, color=COMPLETE, ha="center")
     soft.set(ylim=(0.04, None))
+    soft.axvspan(0.2, bounds["subtract"], color=FAINT, alpha=0.14, linewidth=0)
     soft.annotate("no step\ncan grow", (0.24, 40), fontsize=10, color=INK)
     return figure
 

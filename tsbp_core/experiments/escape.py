@@ -211,14 +211,12 @@ def summary(truth, means):
 
 
 def describe(found):
-    """A ``summary`` as a line: median errors at rho = 0, 1/2, 1, cosines, lengths, share nearer."""
-
-    def medians(key, *rhos):
-        return " ".join(f"{found['by_rho'][rho][key][2]:.2f}" for rho in rhos)
-
-    columns = medians("error", "0", "0.5", "1"), medians("cosine", "0", "1")
-    share = "{:.0%} [{:.0%}, {:.0%}]".format(*found["nearer"])
-    return "  ".join([*columns, medians("length", "0", "1"), share])
+    """A ``summary`` as a line: median errors, cosines, lengths at rho = 0 and 1, share nearer."""
+    columns = [
+        " ".join(f"{found['by_rho'][rho][key][2]:.2f}" for rho in ("0", "1"))
+        for key in ("error", "cosine", "length")
+    ]
+    return "  ".join([*columns, "{:.0%} [{:.0%}, {:.0%}]".format(*found["nearer"])])
 
 
 def sampled(truth, means, resamples=2000, seed=0):
