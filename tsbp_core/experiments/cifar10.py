@@ -149,7 +149,8 @@ class SpikingNet(nn.Module):
 
     def current(self, i, x):
         """Input current of layer ``i``, from images or from spikes of the layer before."""
-        return self.norms[i](functional.max_pool2d(self.convs[i](x), self.pools[i]))
+        pooled = functional.max_pool2d(self.convs[i](x), self.pools[i])
+        return self.norms[i](pooled)
 
     @torch.no_grad()
     def whiten(self, images):
@@ -162,7 +163,8 @@ class SpikingNet(nn.Module):
         size = self.whitening.kernel_size[0]
         patches = functional.unfold(images, size).transpose(1, 2).flatten(0, 1).double()
         values, vectors = torch.linalg.eigh(patches.T.cov())
-        filters = (vectors / (values + 1e-2).sqrt()).T.flip(0).view(-1, 3, size, size)
+        filters = (vectors / (values + 1e-2).sqrt()).T.flip(0)
+        filters = filters.view(-1, 3, size, size)
         self.whitening.weight.copy_(torch.cat((filters, -filters)))
 
 

@@ -16,9 +16,10 @@ Where the term might start to matter, two further studies with three seeds; noth
 primary outcome there, intervals are not corrected for their number, and both are read as
 exploration:
 
-- ``factors``: one change at a time to the compact network, at the middle rate of each optimiser.
-  Outcomes: the paired difference in test accuracy, divergence, and the length of the complete
-  gradient over that of the detached one in the first layer, at the start and at the end.
+- ``factors``: one change at a time to the compact network, with AdamW at its middle rate. (With
+  SGD, as the grid shows, a change of length alone can decide at a single rate.) Outcomes: the
+  paired difference in test accuracy, divergence, and the length of the complete gradient over that
+  of the detached one in the first layer, at the start and at the end.
 - ``larger``: the three middle rates again with a network of six layers that should pass 80 %, with
   the same neurons.
 
@@ -161,13 +162,13 @@ def larger(seeds=3):
 
 
 def factors(seeds=3):
-    """Both methods x optimisers x ``FACTORS`` x seeds at the middle rates, seed after seed."""
+    """Both methods x ``FACTORS`` x seeds with AdamW at the middle rate, seed after seed."""
     return [
         Run(f"{factor}-{run.name}", replace(run.settings, **change), run.seed)
         for seed in range(seeds)
         for factor, change in FACTORS.items()
         for run in grid(seeds, at=slice(3, 4))
-        if run.seed == seed
+        if (run.seed, run.settings.optimizer) == (seed, "adamw")
     ]
 
 

@@ -126,10 +126,11 @@ def exact(x, loss, lif, surrogate=None):
     probability = np.exp(log_probability(run, lif))
     value, g = loss(run.spikes)
     truth = (probability * value * score(run, lif)).sum(axis=1)
-    means = {}
+    means, surrogate = {}, surrogate or lif.surrogate
     for rho in RHOS:
-        own = replace(lif, reset_gradient=rho, surrogate=surrogate or lif.surrogate)
-        means[rho] = (probability * numpy_lif.backward(g, run, own)).sum(axis=1)
+        own = replace(lif, reset_gradient=rho, surrogate=surrogate)
+        delta = numpy_lif.backward(g, run, own)
+        means[rho] = (probability * delta).sum(axis=1)
     return truth, means
 
 

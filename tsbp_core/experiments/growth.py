@@ -78,7 +78,8 @@ def reach(jacobians):
     The last row is 1; row t is the product of rows t to T - 2 of ``jacobians``.
     """
     ones = np.ones_like(jacobians[:1])
-    return np.concatenate([np.cumprod(jacobians[-2::-1], axis=0)[::-1], ones])
+    products = np.cumprod(jacobians[-2::-1], axis=0)[::-1]
+    return np.concatenate([products, ones])
 
 
 def growth_bound(lif):
