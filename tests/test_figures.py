@@ -86,3 +86,14 @@ def test_ablation_shows_means_and_one_mark_a_seed():
         assert sum(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "o") == 3
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
     figures.plt.close(figure)
+
+
+def test_layers_are_drawn_to_scale_with_their_operations():
+    figure = figures.layers((3, 32), [(64, 16), (8, 8)], [27e6, 5e6])
+    ax = figure.axes[0]
+    squares = [patch for patch in ax.patches if isinstance(patch, figures.Rectangle)]
+    sizes = [square.get_width() for square in squares]
+    assert sizes == pytest.approx([1.2, *3 * [0.75], 0.525])
+    words = [text.get_text() for text in ax.texts]
+    assert {"image\n3 maps\n32 × 32", "layer 2\n8 maps\n8 × 8", "27", "5", "once"} <= set(words)
+    figures.plt.close(figure)

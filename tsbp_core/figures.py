@@ -13,7 +13,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from tsbp_core import numpy_lif, surrogates
 from tsbp_core.neuron import reset
@@ -732,6 +732,44 @@ def confusion(counts, classes):
     ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=9)
     ax.set_yticks(range(len(classes)), classes, fontsize=9)
     ax.set(xlabel="answer", ylabel="class")
+    return figure
+
+
+def layers(image, spikes, operations):
+    """A convolutional network drawn as stacks of maps, from an image to the readout.
+
+    Parameters
+    ----------
+    image : tuple
+        Channels and side of the image.
+    spikes : list of tuple
+        The same of each layer's spikes.
+    operations : sequence
+        Floating-point operations of each layer's convolution, an image and step.
+    """
+    figure, ax = axes(height=2.2)
+    shapes = [image, *spikes]
+    for i, (channels, side) in enumerate(shapes):
+        size, depth = 0.3 + 0.9 * side / image[1], min(1 + channels // 32, 6)
+        left, bottom = 1.75 * i, -size / 2
+        for k in reversed(range(depth)):
+            at = left + 0.05 * k, bottom + 0.05 * k
+            ax.add_patch(Rectangle(at, size, size, fill=False, edgecolor=INK, linewidth=0.8))
+        name = f"layer {i}" if i else "image"
+        ax.text(left + size / 2, -0.72, f"{name}\n{channels} maps\n{side} × {side}", ha="center",
+                va="top", fontsize=9)  # fmt: skip
+        if i:
+            ax.text(left - 0.28, 0.8, f"{operations[i - 1] / 1e6:.0f}", ha="center", fontsize=9)
+            ax.add_patch(FancyArrowPatch((left - 0.5, 0), (left - 0.04, 0), arrowstyle="-|>",
+                                         mutation_scale=10, color=INK))  # fmt: skip
+    end = 1.75 * len(spikes)
+    ax.text(end + 0.85, 0, "→ readout", va="center", fontsize=9)
+    ax.text(-0.1, 0.8, "MFLOP", fontsize=9)
+    for start, stop, text in ((1.2, 1.75, "once"), (1.8, end + 1.6, "at each of the T steps")):
+        ax.plot([start, stop], [1.15, 1.15], color=INK, linewidth=1.5, solid_capstyle="butt")
+        ax.text((start + stop) / 2, 1.2, text, ha="center", va="bottom", fontsize=9)
+    ax.set(xlim=(-0.2, end + 1.9), ylim=(-1.75, 1.6), aspect="equal")
+    ax.axis("off")
     return figure
 
 
