@@ -68,7 +68,7 @@ def test_gradients_along_training_and_products_are_drawn():
 def test_learning_curve_shows_time_and_operations():
     curves = {1.0: ([50, 60], [1, 2], [0.1, 0.2]), 0.0: ([51, 61], [1, 2], [0.1, 0.2])}
     tests = {1.0: ([62], [2.5], [0.25]), 0.0: ([63], [2.4], [0.25])}
-    figure = figures.learning_curve(curves, tests, (88.98, 100))
+    figure = figures.learning_curve(curves, tests, (88.98, 100), 1)
     for ax, column in zip(figure.axes, (1, 2), strict=True):
         lines = [line for line in ax.lines if line.get_marker() == "."]
         assert [line.get_linestyle() for line in lines] == ["-", "--"]

@@ -504,7 +504,7 @@ def layer_gradients(by_method):
     return figure
 
 
-def learning_curve(curves, tests, target):
+def learning_curve(curves, tests, target, switch):
     """Accuracy against the time and against the operations of training.
 
     Parameters
@@ -515,9 +515,12 @@ def learning_curve(curves, tests, target):
         The same at the end of each run, of the test set: a mark a run.
     target : tuple
         Accuracy and PFLOP of another network, to compare with.
+    switch : int
+        Epochs before the number of steps doubles; marked.
     """
     figure, panels = axes(1, 2, height=3.2, sharey=True)
     for ax, column in zip(panels, (1, 2), strict=True):
+        ax.axvline(curves[1.0][column][switch - 1], color=FAINT, linewidth=1)
         for rho, found in curves.items():
             ax.plot(found[column], found[0], marker=".", **STYLES[rho])
         for rho, found in tests.items():
@@ -525,6 +528,8 @@ def learning_curve(curves, tests, target):
                     markerfacecolor="none", markersize=7)  # fmt: skip
         ax.axhline(target[0], color=INK, linestyle=":", linewidth=1.5)
     panels[0].set(xlabel="minutes on two cores", ylabel="accuracy (%)")
+    panels[0].annotate("4 steps →", (curves[1.0][1][switch - 1], 0.32), (3, 0), fontsize=9,
+                       xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
     panels[0].legend(loc="lower right", fontsize=10)
     panels[1].plot(target[1], target[0], "D", color=INK)
     panels[1].annotate("the paper", (target[1], target[0]), (0, -8), ha="center", va="top",

@@ -310,9 +310,9 @@ def spent(found):
     return [np.cumsum([epoch[key] for epoch in epochs]) / unit for key, unit in units.items()]
 
 
-def training(found):
-    """Accuracy in % on the augmented training images of each epoch of a results file, [E]."""
-    return [100 * epoch["train_accuracy"] for epoch in found["results"]["epochs"]]
+def held_out(found):
+    """Accuracy in % on the held-out images after each epoch of a results file, [E]."""
+    return [100 * epoch["held_out"]["accuracy"] for epoch in found["results"]["epochs"]]
 
 
 def train_loss(found):
