@@ -132,6 +132,8 @@ def test_operations_by_arithmetic_are_those_that_torch_counts(network):
     # The gradient of the first layer's input is not needed: the image and its whitening are fixed.
     expected = whitening + 2 * first + 3 * 3 * sum(others) + readout
     assert cifar10.training_flop(net, torch.zeros(2, 3, 32, 32)) == expected
+    spikes = net(torch.zeros(2, 3, 32, 32))[1]
+    assert cifar10.maps(net) == [layer.shape[2:4] for layer in spikes]
 
 
 @pytest.mark.parametrize("network", ["", "P2-4C3", "4C2", "4C3-P2-", "4X3", "4C3-W2"])

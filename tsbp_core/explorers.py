@@ -526,8 +526,7 @@ def growth_frame(slope, unit, reset):
     curves, sizes, words = [], [], ""
     for rho in experiment.RHOS:
         lif = experiment.make_neuron(reset, unit, slope, rho)
-        line = numpy_lif.Run((u >= 1).astype(float), u)
-        curves.append(experiment.jacobian(line, lif))
+        curves.append(experiment.jacobian_at(u, lif))
         run = numpy_lif.forward(x, lif)
         size = np.abs(experiment.reach(experiment.jacobian(run, lif)))
         sizes.append(np.sqrt((size**2).mean(axis=1)))
@@ -721,8 +720,7 @@ def advice_frame(family, width, unit, decay):
     peak = float(surrogate.derivative(np.array(0.0)))
     lifs = [LIF(decay, 1.0, reset, surrogate) for reset in ("subtract", "zero")]
     soft, hard = (experiment.growth_bound(lif) for lif in lifs)
-    line = numpy_lif.Run((z >= 0).astype(float), z + 1)
-    jacobians = [experiment.jacobian(line, lif) for lif in lifs]
+    jacobians = [experiment.jacobian_at(z + 1, lif) for lif in lifs]
     can = ["can" if np.abs(J).max() > 1 else "cannot" for J in jacobians]
     text = (
         f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). At the membranes "

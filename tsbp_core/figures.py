@@ -528,7 +528,7 @@ def learning_curve(curves, tests, target, switch):
                     markerfacecolor="none", markersize=7)  # fmt: skip
         ax.axhline(target[0], color=INK, linestyle=":", linewidth=1.5)
     panels[0].set(xlabel="minutes on two cores", ylabel="accuracy (%)")
-    panels[0].annotate("4 steps →", (curves[1.0][1][switch - 1], 0.32), (3, 0), fontsize=9,
+    panels[0].annotate("steps double →", (curves[1.0][1][switch - 1], 0.32), (3, 0), fontsize=9,
                        xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
     panels[0].legend(loc="lower right", fontsize=10)
     panels[1].plot(target[1], target[0], "D", color=INK)

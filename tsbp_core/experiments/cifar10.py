@@ -9,7 +9,9 @@ run ends with. The test set is used once, at the end.
 import contextlib
 import copy
 import hashlib
+import itertools
 import math
+import operator
 import re
 import time
 from dataclasses import asdict, dataclass, replace
@@ -131,12 +133,12 @@ class SpikingNet(nn.Module):
                 channels = width
             elif (pool := re.fullmatch(r"P(\d+)", token)) and self.pools:
                 self.pools[-1] *= int(pool[1])
-                side //= int(pool[1])
             else:
                 raise ValueError(f"network {network!r}: can't read {token!r}; see SpikingNet")
+        self.sides = list(itertools.accumulate(self.pools, operator.floordiv, initial=side))
         self.first = torch_lif.LIFLayer(lif, steps=steps)
         self.lif = torch_lif.LIFLayer(lif)
-        self.readout = nn.Linear(channels * side**2, 10)
+        self.readout = nn.Linear(channels * self.sides[-1] ** 2, 10)
 
     def forward(self, images):
         """Return logits [B, 10] and each layer's spikes, a list of [T, B, C, H, W]."""
@@ -403,12 +405,14 @@ def forward_flop(net):
 
     Each weight takes part in a product and a sum at each place of the output.
     """
-    side = 32 if net.whitening is None else 33 - net.whitening.kernel_size[0]
-    found = []
-    for conv, pool in zip(net.convs, net.pools, strict=True):
-        found.append(2 * conv.weight.numel() * side**2)
-        side //= pool
-    return found
+    inputs = zip(net.convs, net.sides[:-1], strict=True)
+    return [2 * conv.weight.numel() * side**2 for conv, side in inputs]
+
+
+def maps(net):
+    """Channels and side of each layer's spikes, [layers]."""
+    outputs = zip(net.convs, net.sides[1:], strict=True)
+    return [(conv.out_channels, side) for conv, side in outputs]
 
 
 def autocast(precision, device="cpu"):

@@ -72,6 +72,11 @@ def jacobian(run, lif):
     return lif.decay * np.broadcast_to(reset_slope(u, s, h, lif), u.shape)
 
 
+def jacobian_at(u, lif):
+    """J at given membranes u, a spike where they reach the threshold."""
+    return jacobian(numpy_lif.Run((u >= lif.threshold).astype(float), u), lif)
+
+
 def reach(jacobians):
     """How much of a credit at the last step's membrane reaches each step: products of J [T, ...].
 
