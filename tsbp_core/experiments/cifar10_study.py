@@ -97,7 +97,6 @@ HEADLINE = Settings(
 SHORT = replace(HEADLINE, network=LARGER.network, doublings=(3,), epochs=4, held_out=5000)
 ABLATION = {
     "recipe": {},
-    "full-width": {"network": HEADLINE.network},
     "2-steps-throughout": {"steps": 2, "doublings": ()},
     "4-steps-throughout": {"doublings": ()},
     "no-whitening": {"network": LARGER.network.removeprefix("W2-")},
