@@ -687,7 +687,7 @@ def budget_frame(width, steps, epochs, speed):
 budget = Explorer(
     "Will it fit?",
     "You have two hours. Which widths, steps and epochs fit, at the speed of your machine? And "
-    "where in the network does the time go?",
+    "where in the network are the operations?",
     {
         "width": Control("channels of layer 1", (16, 32, 64, 128), 2),
         "steps": Control("time steps T", (1, 2, 4, 8), 1),
