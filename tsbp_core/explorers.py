@@ -47,7 +47,7 @@ neuron = Explorer(
     [
         Panel(
             "Membrane before and after the spike", "time step t", "u, v",
-            (Series("membrane", "complete"), Series("spike", "reset", "dots"),
+            (Series("membrane", "truth"), Series("spike", "reset", "dots"),
              Series("threshold θ", "faint", "hline")),
             (0, 41), (0, 2.5), x=(np.arange(1, 41)[:, None] + [0, 0.25]).ravel(),
         ),
@@ -104,7 +104,7 @@ surrogate = Explorer(
         Panel(
             "Loss against the weight", "weight w", "L",
             (Series("with H: a staircase", "truth", "steps"), Series("with σ", "complete")),
-            (0.2, 4), (0, 3), x=np.linspace(0.2, 4.0, 96),
+            (0.2, 4), (0, 4), x=np.linspace(0.2, 4.0, 96),
         ),
     ],
     surrogate_frame,
@@ -133,7 +133,7 @@ def credit_frame(rho, decay, reset):
 
 credit = Explorer(
     "From dropped to complete",
-    "At which ρ does the credit of an early input change its sign?",
+    "At which ρ does the credit of step 6 change its sign?",
     {
         "rho": Control("ρ (reset_gradient)", np.linspace(0, 1, 11).round(1), 0),
         "decay": Control("decay λ", (0.5, 0.7, 0.8, 0.9, 0.95), 2),
@@ -166,7 +166,8 @@ def proof_frame(width, decay, reset):
 
 proof = Explorer(
     "Differences against the two rules",
-    "At which width do the detached credits (squares) leave the differences (grey rings)?",
+    "At which width are the detached credits (squares) furthest from the differences (grey rings), "
+    "as a share of their length? Does the other reset agree?",
     {
         "width": Control("width of the sigmoid", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 3),
         "decay": Control("decay λ", (0.5, 0.8, 0.95), 1),
@@ -178,7 +179,7 @@ proof = Explorer(
             (Series("differences of the twin", "truth", "dots"),
              Series("complete, ρ = 1", "complete", "dots"),
              Series("term dropped, ρ = 0", "dropped", "dots")),
-            (0, 21), (-0.1, 2.5), x=np.arange(1, 21),
+            (0, 21), (-0.1, 3.1), x=np.arange(1, 21),
         )
     ],
     proof_frame,

@@ -126,11 +126,11 @@ def membrane(ax, u, s, lif, color=INK):
     path_t = np.stack([t, t + 0.25], axis=1).ravel()
     ax.plot(path_t, np.stack([u, after], axis=1).ravel(), color=color, linewidth=1.5)
     ax.axhline(lif.threshold, color=FAINT, linestyle=":", linewidth=1.5)
-    ax.text(len(u) + 0.6, lif.threshold, "θ", va="center")
+    ax.text(len(u) + 0.6, lif.threshold, "θ", va="bottom")
     fired = s > 0
     ax.plot(t[fired], u[fired], "o", color=color, markersize=6)
-    for time, top, bottom in zip(t[fired], u[fired], after[fired], strict=True):
-        ax.plot([time + 0.12] * 2, [top, bottom], color=RESET, linewidth=2)
+    fell = after < u
+    ax.vlines(t[fell] + 0.12, after[fell], u[fell], color=RESET, linewidth=2)
     ax.set_ylabel("u")
 
 
@@ -151,11 +151,11 @@ def surrogate_families(families=surrogates.FAMILIES):
     figure, panels = axes(2, 3, height=4.0, sharex=True, sharey=True)
     for ax, family in zip(panels.flat, families, strict=True):
         surrogate = family()
-        ax.plot(z, surrogate.derivative(z), color=COMPLETE)
+        ax.plot(z, surrogate.derivative(z), color=INK)
         ax.plot(z, surrogate.primitive(z), color=INK, linestyle=":", linewidth=1.5)
         ax.axvline(0, color=FAINT, linewidth=0.8)
         ax.set_title(family.__name__)
-    panels[0, 0].annotate("h", (0.25, 0.75), color=COMPLETE)
+    panels[0, 0].annotate("h", (-0.3, 0.7), ha="right")
     panels[0, 0].annotate("σ", (1.4, 0.87))
     for ax in panels[-1]:
         ax.set_xlabel("z = u − θ")
@@ -239,7 +239,9 @@ def deltas(spikes, by_rho):
         marker = "o" if rho else "s"
         ax.plot(t + shift, delta, marker, color=style["color"], label=style["label"], markersize=5)
     ax.axhline(0, color=INK, linewidth=0.8)
-    low = ax.get_ylim()[0]
+    low, high = ax.get_ylim()
+    low -= 0.1 * (high - low)
+    ax.set_ylim(low, high)
     ax.plot(t[spikes > 0], np.full(int((spikes > 0).sum()), low), "^", color=INK, clip_on=False)
     ax.set(xlabel="time step t (▲: the neuron fires)", ylabel="δ[t]")
     ax.legend(ncols=2, loc="upper left", bbox_to_anchor=(0, 1.22))
