@@ -58,7 +58,7 @@ cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factor
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)
 	$(BIN)/python -m tsbp_core.experiments.escape
 
-growth: $(READY)  ## How credit grows with tall surrogates, and what networks learn then (20 minutes, resumable)
+growth: $(READY)  ## How credit grows with tall surrogates, and what networks learn then (half an hour, resumable)
 	$(BIN)/python -m tsbp_core.experiments.growth
 
 .venv-peers/.ready: requirements-peers.txt

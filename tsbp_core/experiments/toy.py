@@ -1,6 +1,6 @@
 """One neuron learns a spike train: both gradients, over learning rates and seeds.
 
-Our set-up, since the paper's is known from its abstract only (one neuron, 100 steps): N inputs fire
+Our set-up, since the paper's is not known (one neuron and 100 steps, at second hand): N inputs fire
 at random; their synaptic traces, weighted, are the neuron's current; the loss compares the trace of
 the neuron's spikes with that of a target. Everything is vectorised over seeds and learning rates:
 arrays are [T, S, L] for T steps, S seeds and L learning rates.
