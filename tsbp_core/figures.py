@@ -472,6 +472,9 @@ def differences_by_rate(by_optimizer, interval, margin):
         ax.vlines(rates, *ends, color=RESET)
         ax.plot(rates, paired.mean(axis=0), "o", color=RESET, markersize=5)
         ax.set(xscale="log", xlabel="peak learning rate", title=name)
+        labelled = rates[:: max(1, len(rates) // 3)]
+        ax.set_xticks(labelled, [f"{rate:g}" for rate in labelled])
+        ax.minorticks_off()
         ax.set_yscale("symlog", linthresh=1)
         ticks = (-10, -1, -margin, 0, margin, 1, 10)
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
