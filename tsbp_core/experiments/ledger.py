@@ -82,20 +82,20 @@ def effects():
     def add(task, setting, interval, unit):
         found.append(Effect(task, setting, *map(float, interval), unit))
 
+    def add_good_rates(task, runs):
+        for optimizer, name in (("adamw", "AdamW"), ("sgd", "SGD")):
+            gain = cifar10_study.difference(cifar10_study.primary(runs, optimizer))
+            add(task, f"{name}, good rates", gain, "points")
+
     for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
         add("spike times, one neuron", name, toy_gain(optimizer), "decades")
     runs = cifar10_runs()
-    larger = cifar10_study.collect("larger", cifar10_study.larger())
-    optimizers = {"adamw": "AdamW", "sgd": "SGD"}
-    for optimizer, name in optimizers.items():
-        gain = cifar10_study.difference(cifar10_study.primary(runs, optimizer))
-        add("CIFAR-10, 4 layers", f"{name}, good rates", gain, "points")
+    add_good_rates("CIFAR-10, 4 layers", runs)
     for lr, name in ((3e-3, "rate far too small"), (3.0, "rate far too large")):
         pair = cifar10_study.at_rate(cifar10_study.table(runs, "sgd"), "sgd", lr)
         add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10_study.difference(pair), "points")
-    for optimizer, name in optimizers.items():
-        gain = cifar10_study.difference(cifar10_study.primary(larger, optimizer))
-        add("CIFAR-10, 6 layers", f"{name}, good rates", gain, "points")
+    larger = cifar10_study.collect("larger", cifar10_study.larger())
+    add_good_rates("CIFAR-10, 6 layers", larger)
     headline = cifar10_study.collect("headline", cifar10_study.headline())
     gain = cifar10_study.difference(cifar10_study.pairs(headline)[""])
     add("CIFAR-10, 6 layers", "AdamW, chapter 12", gain, "points")
