@@ -384,19 +384,14 @@ def firing_rates(collected, optimizer, lr, rho):
 
 
 def _of(collected, optimizer, lr, rho):
-    """What the runs of one condition found, a dict a seed."""
+    """What the runs of one condition that did not diverge found, a dict a seed."""
     return [
         found["results"]
         for run, found in collected.items()
         if (run.settings.optimizer, run.settings.lr, run.settings.reset_gradient)
         == (optimizer, lr, rho)
+        and not found["results"]["diverged"]
     ]
-
-
-def recall(found):
-    """Share of each class's test images that are recognised, in %, [10]."""
-    confusion = np.array(found["results"]["test"]["confusion"])
-    return 100 * np.diag(confusion) / confusion.sum(axis=1)
 
 
 def robust_width(tables, rates, near=NEAR):
