@@ -210,6 +210,16 @@ def test_pairs_keep_seeds_in_order():
     assert tables["8-steps-adamw-lr0.01"] == {1.0: [0, 1], 0.0: [0, 1]}
 
 
+def test_outcomes_of_factors_go_by_what_was_changed():
+    found = {run: asdict(run.settings) for run in cifar10_study.factors(2)}
+    changed = cifar10_study.by_factor(found, lambda settings: settings)
+    for name, change in cifar10_study.FACTORS.items():
+        for rho in cifar10_study.RHOS:
+            for settings in changed[name][rho]:
+                assert settings["reset_gradient"] == rho
+                assert change.items() <= settings.items()
+
+
 def test_probes_and_firing_rates_are_means_over_seeds_that_did_not_diverge():
     runs = [run for run in cifar10_study.grid(3) if run.settings.optimizer == "sgd"]
     found = {

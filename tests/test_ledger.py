@@ -18,7 +18,7 @@ def test_effects_have_verdicts_of_their_intervals():
 def test_every_study_that_trains_is_among_the_effects():
     found = ledger.effects()
     assert {effect.unit for effect in found} == {"decades", "points"}
-    assert len({effect.task for effect in found}) == 5
+    assert len({effect.task for effect in found}) == 6
     assert all(effect.low < effect.mean < effect.high for effect in found)
 
 

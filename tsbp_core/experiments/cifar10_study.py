@@ -113,11 +113,11 @@ FACTORS = {
     "8-steps": {"steps": 8},
     "16-steps": {"steps": 16},
     "soft-reset": {"reset": "subtract"},
+    "8-layers": {"network": "24C3-24C3-P2-48C3-48C3-P2-96C3-96C3-P2-96C3-96C3-P2"},
+    "peak-1-as-narrow": {"surrogate_width": 0.02, "surrogate_unit": "peak"},
     "peak-5": {"surrogate_width": 0.05},
     "peak-5-soft-reset": {"surrogate_width": 0.05, "reset": "subtract"},
     "peak-12.5": {"surrogate_width": 0.02},
-    "peak-1-as-narrow": {"surrogate_width": 0.02, "surrogate_unit": "peak"},
-    "8-layers": {"network": "24C3-24C3-P2-48C3-48C3-P2-96C3-96C3-P2-96C3-96C3-P2"},
 }
 """What ``factors`` changes. ``COMPACT`` has T = 4, the hard reset, 4 layers and a peak of 1.25."""
 
@@ -348,6 +348,11 @@ def pairs(collected, outcome=accuracy):
         )
         condition[run.settings.reset_gradient].append(outcome(data))
     return found
+
+
+def by_factor(collected, outcome=accuracy):
+    """An outcome of ``factors``, {change: {rho: [S]}}."""
+    return dict(zip(FACTORS, pairs(collected, outcome).values(), strict=True))
 
 
 def first_ratio(found):
