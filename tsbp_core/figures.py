@@ -705,7 +705,8 @@ def evidence(effects):
     """What keeping the term changes in each setting, by how clearly; a list of ``ledger.Effect``.
 
     Right: keep, blue circles; left: drop, orange squares; grey diamonds: the interval contains
-    zero. The effect itself is written beside its row.
+    zero. The effect itself is written beside its row. The axis is linear inside the grey band,
+    where intervals contain zero, and logarithmic beyond.
     """
     colors = {"keep": (COMPLETE, "o"), "drop": (DROPPED, "s"), "either": (FAINT, "D")}
     figure, ax = axes(height=0.8 + 0.36 * len(effects))
@@ -725,6 +726,10 @@ def evidence(effects):
     labels = [f"{effect.task}: {effect.setting}" for effect in effects]
     ax.set_yticks(heights, labels, fontsize=9)
     ax.set(xlabel="← drop      mean over half its 95 % interval      keep →")
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_xticks([-10, -1, 1, 10], ["−10", "−1", "1", "10"], fontsize=9)
+    ax.minorticks_off()
+    ax.margins(x=0.1)
     return figure
 
 
