@@ -220,6 +220,12 @@ def test_outcomes_of_factors_go_by_what_was_changed():
                 assert change.items() <= settings.items()
 
 
+def test_first_layer_has_the_start_and_the_end():
+    probes = [{"ratio": [r, 9.0], "cosine": [r / 10, 0.9]} for r in (1.0, 2.0, 4.0)]
+    found = cifar10_study.first_layer({"results": {"probes": probes}})
+    assert found == {"ratio": [1.0, 4.0], "cosine": [0.1, 0.4]}
+
+
 def test_probes_and_firing_rates_are_means_over_seeds_that_did_not_diverge():
     runs = [run for run in cifar10_study.grid(3) if run.settings.optimizer == "sgd"]
     found = {

@@ -1,6 +1,6 @@
 """The paired study on CIFAR-10: does the term matter at scale, and at which learning rates?
 
-Written before the runs, so that nobody chooses afterwards:
+Written before the runs of ``grid``, so that nobody chooses afterwards:
 
 - Unit of comparison: two runs that differ in rho alone, with the same seed, optimiser and rate.
 - Primary outcome: test accuracy, rho = 1 minus rho = 0, averaged over the three ``MIDDLE`` learning
@@ -12,9 +12,9 @@ Written before the runs, so that nobody chooses afterwards:
   optimiser; training loss; length and direction of both gradients; firing rates.
 - A diverged run counts with the accuracy of chance.
 
-Where the term might start to matter, two further studies with three seeds; nothing was named a
-primary outcome there, intervals are not corrected for their number, and both are read as
-exploration:
+Where the term might start to matter, two further studies with three seeds. They were planned when
+most or all of the grid was in, before any run of their own; nothing was named a primary outcome
+there, and both are read as exploration:
 
 - ``factors``: one change at a time to the compact network, with AdamW at its middle rate. (With
   SGD, as the grid shows, a change of length alone can decide at a single rate.) Outcomes: the
@@ -355,9 +355,13 @@ def by_factor(collected, outcome=accuracy):
     return dict(zip(FACTORS, pairs(collected, outcome).values(), strict=True))
 
 
-def first_ratio(found):
-    """Length of the complete gradient over the detached one in the first layer, at the start."""
-    return found["results"]["probes"][0]["ratio"][0]
+def first_layer(found):
+    """Complete to detached gradient in the first layer: "ratio" of lengths, "cosine".
+
+    Each at the start and at the end, [2].
+    """
+    probes = found["results"]["probes"]
+    return {key: [probes[at][key][0] for at in (0, -1)] for key in ("ratio", "cosine")}
 
 
 def primary(collected, optimizer):
