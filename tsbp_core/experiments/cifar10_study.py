@@ -120,6 +120,8 @@ FACTORS = {
     "peak-12.5": {"surrogate_width": 0.02},
 }
 """What ``factors`` changes. ``COMPACT`` has T = 4, the hard reset, 4 layers and a peak of 1.25."""
+FACTORS_LEVEL = 1 - 0.05 / len(FACTORS)
+"""Level of an interval that is corrected for their number, by Bonferroni."""
 
 
 @dataclass(frozen=True)
