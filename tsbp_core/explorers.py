@@ -732,8 +732,8 @@ def advice_frame(family, width, unit, decay):
 
 advice = Explorer(
     "Is your surrogate tall?",
-    "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, so that you had "
-    "better lower the peak or drop the term?",
+    "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far is "
+    "the peak from 5, where we saw harm?",
     {
         "family": _choice("family", [family.__name__ for family in surrogates.FAMILIES]),
         "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),

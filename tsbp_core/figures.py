@@ -25,6 +25,7 @@ STYLES = {
     1.0: {"color": COMPLETE, "linestyle": "-", "label": "complete, ρ = 1"},
     0.0: {"color": DROPPED, "linestyle": "--", "label": "term dropped, ρ = 0"},
 }
+RESET_NAMES = {"zero": "hard reset", "subtract": "soft reset"}
 plt.rcParams.update(
     {
         "svg.fonttype": "path",
@@ -364,7 +365,7 @@ def products(by_reset):
             ax.fill_between(lags, sizes[:, 1], sizes[:, 3], color=style["color"], alpha=0.15,
                             linewidth=0)  # fmt: skip
             ax.plot(lags, sizes[:, 2], **style)
-        ax.set(title=f"reset {reset_}", xlabel="steps back", yscale="log", ylim=(1e-6, 2))
+        ax.set(title=RESET_NAMES[reset_], xlabel="steps back", yscale="log", ylim=(1e-6, 2))
     panels[0].set_ylabel("size of the product")
     panels[0].legend(loc="upper right", fontsize=10)
     return figure
@@ -593,7 +594,7 @@ def truth_errors(exact, lengths):
                 ax.fill_between(lengths, found[:, 1], found[:, 3], color=style["color"], alpha=0.2,
                                 linewidth=0)  # fmt: skip
                 ax.plot(lengths, found[:, 2], marker="o" if rho else "s", markersize=4, **style)
-            ax.set(title=f"{loss} loss, reset {kind}")
+            ax.set(title=f"{loss} loss, {RESET_NAMES[kind]}")
         row[0].set(ylabel="relative error", ylim=(0, None))
     for ax in panels[1]:
         ax.set(xlabel="time steps T")
@@ -656,7 +657,7 @@ def growth_fan(lengths, steps, bounds, squares, scale):
         ]
         ax.plot([1] * len(kept), [lengths[n]["pooled"][0] for n in kept], "D", markersize=5,
                 color=COMPLETE, markerfacecolor="none", linewidth=0)  # fmt: skip
-        ax.set(title={"subtract": "soft reset", "zero": "hard reset"}[kind], xscale="log",
+        ax.set(title=RESET_NAMES[kind], xscale="log",
                yscale="log", xlabel="height of h at the threshold", xlim=(0.2, 60))  # fmt: skip
         ax.set_xticks([0.25, 1, 4, 16, 50], ["¼", "1", "4", "16", "50"])
         ax.minorticks_off()
