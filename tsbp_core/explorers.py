@@ -440,8 +440,8 @@ def truth():
         share, low, high = found["nearer"]
         text = (
             f"Noise {noise:g}, surrogate {surrogate:g}: the median error is {without:.2f} without "
-            f"the term and {with_term:.2f} with it. It is nearer to the truth for {share:.0%} of "
-            f"neurons, 95 % interval [{low:.0%}, {high:.0%}]."
+            f"the term and {with_term:.2f} with it. The complete gradient is nearer for "
+            f"{share:.0%} of neurons, 95 % interval [{low:.0%}, {high:.0%}]."
         )
         return drawn, text
 
@@ -733,7 +733,7 @@ def advice_frame(family, width, unit, decay):
 advice = Explorer(
     "Is your surrogate tall?",
     "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far is "
-    "the peak from 5, where we saw harm?",
+    "the peak from 5, from which on we saw harm?",
     {
         "family": _choice("family", [family.__name__ for family in surrogates.FAMILIES]),
         "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),

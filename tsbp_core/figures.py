@@ -726,7 +726,7 @@ def evidence(effects):
         ax.text(1.02, y, effect.text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
     labels = [f"{effect.task}: {effect.setting}" for effect in effects]
     ax.set_yticks(heights, labels, fontsize=9)
-    ax.set(xlabel="← drop      mean over half its 95 % interval      keep →")
+    ax.set(xlabel="← drop      mean / half its 95 % interval      keep →")
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xticks([-10, -1, 1, 10], ["−10", "−1", "1", "10"], fontsize=9)
     ax.minorticks_off()
