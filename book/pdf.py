@@ -39,11 +39,17 @@ def print_pages(names, target):
             if not built.exists():
                 raise SystemExit(f"{built} is not there: make book")
             page.goto(built.as_uri())
-            page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+            page.evaluate(
+                "window.MathJax?.startup?.promise.then(() => null)"
+            )
             page.evaluate(UNFOLD)
             title = page.title().split(" — ")[0]
-            margin = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
-            printed = page.pdf(format="A4", margin=margin, print_background=True)
+            margin = dict.fromkeys(
+                ("top", "bottom", "left", "right"), "15mm"
+            )
+            printed = page.pdf(
+                format="A4", margin=margin, print_background=True
+            )
             whole.append(PdfReader(io.BytesIO(printed)), outline_item=title)
         browser.close()
     whole.compress_identical_objects()
@@ -57,10 +63,15 @@ def main():
         "pages", nargs="*", help="pages in this order (all, as in _toc.yml)"
     )
     parser.add_argument(
-        "--to", type=Path, default=BUILD / "book.pdf", help="the file to write"
+        "--to",
+        type=Path,
+        default=BUILD / "book.pdf",
+        help="the file to write",
     )
     args = parser.parse_args()
-    print_pages(args.pages or re.findall(r"(?:file|root): (\S+)", toc), args.to)
+    print_pages(
+        args.pages or re.findall(r"(?:file|root): (\S+)", toc), args.to
+    )
     print(f"wrote {args.to}")
 
 
