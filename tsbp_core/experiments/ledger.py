@@ -91,29 +91,27 @@ def cifar10_factors():
 
 def effects():
     """What keeping the term changes, over all studies that train: a list of ``Effect``."""
-    found = []
+    found, names = [], {"adamw": "AdamW", "sgd": "SGD"}
 
     def add(task, setting, interval, unit):
         found.append(Effect(task, setting, *map(float, interval), unit))
 
     def add_middle_rates(task, runs):
-        for optimizer, name in (("adamw", "AdamW"), ("sgd", "SGD")):
+        for optimizer, name in names.items():
             gain = cifar10_study.difference(cifar10_study.primary(runs, optimizer))
             add(task, f"{name}, middle rates", gain, "points")
 
     for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
         add("spike times, one neuron", name, toy_gain(optimizer), "decades")
     runs = cifar10_runs()
+    tables = {key: cifar10_study.table(runs, key) for key in names}
     add_middle_rates("CIFAR-10, 4 layers", runs)
     for lr, name in ((3e-3, "rate far too small"), (3.0, "rate far too large")):
-        pair = cifar10_study.at_rate(cifar10_study.table(runs, "sgd"), "sgd", lr)
+        pair = cifar10_study.at_rate(tables["sgd"], "sgd", lr)
         add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10_study.difference(pair), "points")
-    for optimizer, name in (("adamw", "AdamW"), ("sgd", "SGD")):
-        tables = (
-            cifar10_study.table(runs, optimizer, outcome)
-            for outcome in (cifar10_study.accuracy, cifar10_study.train_loss)
-        )
-        gain = cifar10_study.difference(cifar10_study.own_best(*tables))
+    for optimizer, name in names.items():
+        losses = cifar10_study.table(runs, optimizer, cifar10_study.train_loss)
+        gain = cifar10_study.difference(cifar10_study.own_best(tables[optimizer], losses))
         add("CIFAR-10, 4 layers", f"{name}, each at its best rate", gain, "points")
     larger = cifar10_study.collect("larger", cifar10_study.larger())
     add_middle_rates("CIFAR-10, 6 layers", larger)
