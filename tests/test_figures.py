@@ -32,8 +32,8 @@ def test_membrane_is_drawn_down_to_what_the_reset_leaves(reset):
 
 def test_excerpt_is_dedented_source():
     assert figures.excerpt(neuron.charge, "return") == "return lif.decay * v + x"
-    lines = figures.excerpt(surrogates.heaviside, "xp", before="return")
-    assert lines == "xp = namespace(z)"
+    lines = figures.excerpt(surrogates.Gaussian._h, "b", before="return")
+    assert lines == "b = z / self.width"
     with pytest.raises(ValueError, match="no line of charge starts with 'v ='"):
         figures.excerpt(neuron.charge, "v =")
 

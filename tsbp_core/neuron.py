@@ -84,7 +84,7 @@ def reset_slope(u, s, h, lif):
         lost, dv_du = u, 1.0 - s
     else:
         lost, dv_du = lif.threshold, 1.0
-    if lif.reset_gradient:
+    if lif.reset_gradient != 0.0:
         dv_du = dv_du - lif.reset_gradient * lost * h
     return dv_du
 

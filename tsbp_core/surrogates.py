@@ -8,6 +8,9 @@ in the place of ``H'(z)``. Each class here gives
 
 Both take NumPy arrays and torch tensors and keep their shape and dtype. ``unit="peak"`` scales h
 to h(0) = 1 and ``unit="area"`` to an integral of 1.
+
+The formulas call ``exp``, ``clip``, ``ones_like`` and so on, which find the library that fits the
+array; compiled for a GPU, the same formulas get that compiler's functions of these names.
 """
 
 import math
@@ -26,10 +29,21 @@ def namespace(z):
     return torch
 
 
+def exp(z):
+    return namespace(z).exp(z)
+
+
+def clip(z, low, high):
+    return namespace(z).clip(z, low, high)
+
+
+def ones_like(z):
+    return namespace(z).ones_like(z)
+
+
 def heaviside(z):
     """Spike of a neuron whose membrane is ``z`` above threshold: 1 where z >= 0, else 0."""
-    xp = namespace(z)
-    return (z >= 0) * xp.ones_like(z)
+    return (z >= 0) * ones_like(z)
 
 
 @dataclass(frozen=True)
@@ -88,9 +102,9 @@ class Sigmoid(Surrogate):
         return 4.0 * self.width
 
     def _h(self, z):
-        xp = namespace(z)
-        e = xp.exp(-abs(z) / self.width)
-        return xp.clip(4.0 * e / (1.0 + e) ** 2, 0.0, 1.0)  # near 0, rounding may lift it above 1
+        e = exp(-abs(z) / self.width)
+        b = 1.0 + e
+        return clip(4.0 * e / (b * b), 0.0, 1.0)  # near 0, rounding may lift it above 1
 
     def _sigma(self, z):
         return 2.0 * self.width * (1.0 + namespace(z).tanh(z / (2.0 * self.width)))
@@ -107,7 +121,8 @@ class FastSigmoid(Surrogate):
         return 2.0 / self.slope
 
     def _h(self, z):
-        return 1.0 / (1.0 + self.slope * abs(z)) ** 2
+        b = 1.0 + self.slope * abs(z)
+        return 1.0 / (b * b)
 
     def _sigma(self, z):
         return 1.0 / self.slope + z / (1.0 + self.slope * abs(z))
@@ -124,10 +139,10 @@ class Triangle(Surrogate):
         return self.width
 
     def _h(self, z):
-        return namespace(z).clip(1.0 - abs(z) / self.width, 0.0, 1.0)
+        return clip(1.0 - abs(z) / self.width, 0.0, 1.0)
 
     def _sigma(self, z):
-        c = namespace(z).clip(z / self.width, -1.0, 1.0)
+        c = clip(z / self.width, -1.0, 1.0)
         return self.width * (0.5 + c - c * abs(c) / 2.0)
 
 
@@ -142,11 +157,10 @@ class Rectangle(Surrogate):
         return self.width
 
     def _h(self, z):
-        xp = namespace(z)
-        return xp.where(abs(z) < self.width / 2.0, xp.ones_like(z), xp.zeros_like(z))
+        return (abs(z) < self.width / 2.0) * ones_like(z)
 
     def _sigma(self, z):
-        return namespace(z).clip(z + self.width / 2.0, 0.0, self.width)
+        return clip(z + self.width / 2.0, 0.0, self.width)
 
 
 @dataclass(frozen=True)
@@ -161,7 +175,8 @@ class Gaussian(Surrogate):
         return self.width * math.sqrt(2.0 * math.pi)
 
     def _h(self, z):
-        return namespace(z).exp(-0.5 * (z / self.width) ** 2)
+        b = z / self.width
+        return exp(-0.5 * (b * b))
 
     def _sigma(self, z):
         xp = namespace(z)
@@ -184,7 +199,8 @@ class Arctan(Surrogate):
         return math.pi * self.width
 
     def _h(self, z):
-        return 1.0 / (1.0 + (z * (1.0 / self.width)) ** 2)
+        b = z * (1.0 / self.width)
+        return 1.0 / (1.0 + b * b)
 
     def _sigma(self, z):
         return self.width * (namespace(z).arctan(z / self.width) + math.pi / 2.0)
