@@ -10,7 +10,7 @@ from conftest import RESETS, SURROGATES, name, neurons
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsbp_core import LIF, numpy_lif, surrogates, torch_lif
+from tsbp_core import LIF, block_lif, inductor_lif, numpy_lif, surrogates, torch_lif
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 needs_compiler = pytest.mark.skipif(
@@ -79,18 +79,18 @@ def test_compiled_blocks_join(T, device):
     x, g = batch(T, device)
     compiled = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled"), x, g)
     assert_agree(compiled, reference(x, g, SIGMOID))
-    blocks = torch_lif._blocks(T, True)
+    blocks = block_lif._blocks(T, True)
     assert [i for i, _ in blocks] == [0, *(j for _, j in blocks[:-1])]
     assert blocks[-1][1] == T
-    assert all(j - i < 2 * torch_lif.BLOCK for i, j in blocks)
+    assert all(j - i < 2 * block_lif.BLOCK for i, j in blocks)
 
 
 @needs_compiler
 def test_one_kernel_takes_any_number_of_neurons(monkeypatch):
     compiled = []
-    original = torch_lif._compile
-    monkeypatch.setattr(torch_lif, "_compile", lambda *a: compiled.append(a) or original(*a))
-    torch_lif._kernels.cache_clear()
+    original = inductor_lif._compile
+    monkeypatch.setattr(inductor_lif, "_compile", lambda *a: compiled.append(a) or original(*a))
+    inductor_lif._kernels.cache_clear()
     for shape in [(4, 1), (4, 2, 3), (4, 1000), (4, 64), (4, 7)]:
         x, g = torch.rand(2, *shape, dtype=torch.float64)
         compiled_run = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled"), x, g)
@@ -112,6 +112,18 @@ def test_the_same_current_at_every_step(backend, rho, device):
     np.testing.assert_array_equal(layer(x).cpu().numpy(), spikes)
 
 
+@needs_compiler
+def test_blocks_of_one_step(monkeypatch):
+    """A kernel for one step and one for the same current at every step take as many tensors."""
+    monkeypatch.setattr(block_lif, "BLOCK", 1)
+    x, g = batch(3)
+    compiled = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled"), x, g)
+    assert_agree(compiled, reference(x, g, SIGMOID))
+    same = spikes_and_gradient(lambda x: torch_lif.lif(x, SIGMOID, "compiled", steps=3), x[0], g)
+    spikes, gradient = reference(x[0].expand(3, 7), g, SIGMOID)
+    assert_agree(same, (spikes, gradient.sum(axis=0)))
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -131,7 +143,7 @@ def test_narrow_floats(dtype, backend, device):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_saves_the_input_and_a_membrane_a_block_and_nothing_in_inference(backend):
     kept = []
-    blocks = len(torch_lif._blocks(8, backend == "compiled"))
+    blocks = len(block_lif._blocks(8, backend == "compiled"))
 
     def pack(tensor):
         kept.append(tensor)
@@ -261,10 +273,10 @@ def test_bad_steps_are_named(steps):
 
 @pytest.fixture
 def no_compiler(monkeypatch):
-    monkeypatch.setattr(torch_lif.shutil, "which", lambda name: None)
-    torch_lif._compiles.cache_clear()
+    monkeypatch.setattr(inductor_lif.shutil, "which", lambda name: None)
+    inductor_lif.works.cache_clear()
     yield
-    torch_lif._compiles.cache_clear()
+    inductor_lif.works.cache_clear()
 
 
 def broken(*args, **kwargs):
@@ -285,15 +297,15 @@ def nameless(*args, **kwargs):
 
 
 def test_a_failure_without_a_message_is_named_too(no_compiler, monkeypatch):
-    monkeypatch.setattr(torch_lif.shutil, "which", lambda name: name)
-    monkeypatch.setattr(torch_lif, "_compile", nameless)
+    monkeypatch.setattr(inductor_lif.shutil, "which", lambda name: name)
+    monkeypatch.setattr(inductor_lif, "_compile", nameless)
     with pytest.warns(UserWarning, match="it failed with: AssertionError"):
         torch_lif.lif(torch.randn(8, torch_lif.SMALL // 8), LIF())
 
 
 def test_auto_with_a_broken_compiler_says_what_failed(no_compiler, monkeypatch):
-    monkeypatch.setattr(torch_lif.shutil, "which", lambda name: name)
-    monkeypatch.setattr(torch_lif, "_compile", broken)
+    monkeypatch.setattr(inductor_lif.shutil, "which", lambda name: name)
+    monkeypatch.setattr(inductor_lif, "_compile", broken)
     x = torch.randn(8, torch_lif.SMALL // 8)
     with pytest.warns(UserWarning, match="failed with: the linker crashed. Spiking layers run eag"):
         s = torch_lif.lif(x, LIF())

@@ -196,7 +196,7 @@ def measure_blocks(steps, shape, blocks, rounds):
 
     def layer(block, name):
         def run(x):
-            torch_lif.BLOCK = block
+            torch_lif.block_lif.BLOCK = block
             return OURS[name](x)
 
         return run
