@@ -1,6 +1,7 @@
 """NumPy, eager torch, compiled torch and plain autograd are the same neuron."""
 
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from conftest import RESETS, SURROGATES, name, neurons
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tsbp_core
 from tsbp_core import LIF, block_lif, inductor_lif, numpy_lif, surrogates, torch_lif
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
@@ -317,3 +319,20 @@ def test_auto_with_a_broken_compiler_says_what_failed(no_compiler, monkeypatch):
 def test_compiled_without_a_compiler_is_an_error(no_compiler):
     with pytest.raises(RuntimeError, match="'compiled' does not work here: torch.compile needs a"):
         torch_lif.lif(torch.zeros(3), LIF(), "compiled")
+
+
+def test_without_triton_a_gpu_runs_eagerly_and_says_so_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "tsbp_core.triton_lif", raising=False)
+    monkeypatch.delattr(tsbp_core, "triton_lif", raising=False)
+    torch_lif.gpu_kernels.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="need Triton") as said:
+            assert torch_lif._path("auto", 10, "cuda", False) == "eager"
+            assert torch_lif._path("auto", 10**6, "cuda", False) == "eager"
+        assert len(said) == 1
+        with pytest.raises(RuntimeError, match="need Triton"):
+            torch_lif._path("compiled", 10, "cuda", False)
+        assert torch_lif._path("eager", 10**6, "cuda", False) == "eager"
+    finally:
+        torch_lif.gpu_kernels.cache_clear()

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import torch
 from conftest import RESETS, SURROGATES, name, neurons
 
 from tsbp_core import LIF, neuron, numpy_lif, surrogates, torch_lif
+from tsbp_core.surrogates import exp
 
 triton = pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
 triton_lif = pytest.importorskip("tsbp_core.triton_lif")
@@ -125,18 +126,16 @@ def test_the_kernels_are_made_of_the_steps_of_neuron(monkeypatch):
     assert np.abs(numbers(dx) - expected[1]).max() > 0.1
 
 
+@dataclass(frozen=True)
+class Laplace(surrogates.Surrogate):
+    width: float = 0.3
+    peak_area = 0.6
+
+    def _h(self, z):
+        return exp(-abs(z) / self.width)
+
+
 def test_ones_own_surrogate():
-    from dataclasses import dataclass
-
-    @dataclass(frozen=True)
-    class Laplace(surrogates.Surrogate):
-        width: float = 0.3
-        peak_area = 0.6
-
-        def _h(self, z):
-            return exp(-abs(z) / self.width)  # noqa: F821
-
-    Laplace._h.__globals__["exp"] = surrogates.exp
     x, g = batch(19, 37, torch.float32)
     for width in (0.2, 0.4):
         lif = LIF(surrogate=Laplace(width))
@@ -177,3 +176,48 @@ def test_bytes_an_element(monkeypatch, measured):
     moved = 0
     triton_lif.forward(g, T, SIGMOID, keep=False)
     assert moved == 8 * T * n
+
+
+def compile_ahead(name, lif, dtype, capability):
+    """Compile a kernel for a GPU that need not be there; return its assembler's report."""
+    from triton.backends.compiler import GPUTarget
+    from triton.backends.nvidia.compiler import get_ptxas
+    from triton.compiler import ASTSource
+
+    kernel = triton_lif.kernels(type(lif.surrogate))[name]
+    types = {"T": "i32", "n": "i32", "starts": "*fp64" if dtype == "fp64" else "*fp32"}
+    constants = {"lif": lif, "surrogate": lif.surrogate, "same": False, "keep": True}
+    constants |= {"STEPS": triton_lif.STEPS, "WIDTH": triton_lif.WIDTH}
+    constants["wide"] = triton.language.float64 if dtype == "fp64" else triton.language.float32
+    signature = {
+        a: "constexpr" if a in constants else types.get(a, f"*{dtype}") for a in kernel.arg_names
+    }
+    constants = {a: value for a, value in constants.items() if a in signature}
+    divisible = {(i,): [["tt.divisibility", 16]] for i, a in enumerate(signature) if a in "xsgn"}
+    made = triton.compile(
+        ASTSource(kernel, signature, constants, divisible),
+        target=GPUTarget("cuda", capability, 32),
+        options={"enable_fp_fusion": False},
+    )
+    assert made.asm["cubin"]
+    target = f"--gpu-name=sm_{capability}{'a' if capability >= 90 else ''}"
+    done = subprocess.run(
+        [get_ptxas(capability).path, "-v", target, "-", "-o", "/dev/null"],
+        input=made.asm["ptx"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stderr
+
+
+@pytest.mark.parametrize("capability", [80, 90, 100])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp64"])
+def test_compiles_ahead_of_time_without_spills(dtype, capability, monkeypatch, measured):
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    triton_lif.kernels.cache_clear()
+    for kernel in ("forward", "backward"):
+        report = compile_ahead(kernel, SIGMOID, dtype, capability)
+        assert re.search(r"\b0 bytes spill stores, 0 bytes spill loads", report), report
+        registers = int(re.search(r"Used (\d+) registers", report)[1])
+        measured(f"registers of a thread, {kernel}, {dtype}, at most", registers)

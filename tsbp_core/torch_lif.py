@@ -1,10 +1,14 @@
 """The LIF neuron over time in torch: the same step equations, eager or compiled, on any device.
 
+On a CPU torch's compiler fuses blocks of steps (``block_lif``, ``inductor_lif``); on a GPU all
+steps are one Triton kernel (``triton_lif``).
+
 Arrays are time-major, ``[T, ...]``. Unlike the NumPy code, values are not checked for NaN: that
 would cost a pass over memory and, on a GPU, a wait. They pass through as in any torch operation.
 """
 
 import functools
+import warnings
 
 import torch
 
@@ -32,11 +36,12 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
     lif : LIF
         The neuron and its gradient (``reset_gradient`` is rho).
     backend : {"auto", "eager", "compiled"}, default "auto"
-        "eager" takes one torch operation after the other. "compiled" fuses blocks of steps with
-        torch's compiler and needs a C++ compiler (Triton on a GPU). The first call takes seconds,
-        and so does the first with another neuron, dtype, number of threads or length of block;
-        other numbers of neurons take none. "auto" is "compiled" for large inputs where that works,
-        with one warning where it does not, else "eager".
+        "eager" takes one torch operation after the other. "compiled" runs all steps in one kernel
+        on a GPU, and needs Triton (``smooth`` aside); on a CPU it fuses blocks of steps with
+        torch's compiler, and needs a C++ compiler. The first call takes seconds, and so does the
+        first with another neuron, dtype, number of threads or length of block; other numbers of
+        neurons take none. "auto" is "compiled" on a GPU, and for large inputs on a CPU, where that
+        works, with one warning where it does not, else "eager".
     smooth : bool, default False
         Replace the step H by the surrogate's antiderivative, as in ``numpy_lif.forward``.
     steps : int, optional
@@ -65,7 +70,7 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         raise ValueError(f"x must be [T, ...] with at least one step, got shape {tuple(x.shape)}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
-    path = _path(backend, x.numel() * (steps or 1), x.device.type)
+    path = _path(backend, x.numel() * (steps or 1), x.device.type, smooth)
     if steps is not None:
         x = x[None]
     order = sorted(range(1, x.ndim), key=x.stride, reverse=True)
@@ -75,8 +80,14 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
     return s.view(len(s), *in_memory_order.shape[1:]).permute(back)
 
 
-def _path(backend, numel, device_type):
+def _path(backend, numel, device_type, smooth):
     """The name in ``PATHS`` for a backend; "auto" looks at the input's size."""
+    if backend != "eager" and device_type == "cuda" and not smooth:
+        if gpu_kernels():
+            return "triton"
+        if backend == "compiled":
+            raise RuntimeError(f"backend 'compiled' does not work here: {NO_TRITON}")
+        return "eager"
     if backend == "eager" or (backend == "auto" and numel < SMALL):
         return "eager"
     if inductor_lif.works(device_type):
@@ -84,6 +95,27 @@ def _path(backend, numel, device_type):
     if backend == "compiled":
         raise RuntimeError(f"backend 'compiled' does not work here: {inductor_lif.NO_COMPILER}")
     return "eager"
+
+
+NO_TRITON = "kernels for a GPU need Triton and a C compiler, such as gcc"
+
+
+@functools.cache
+def gpu_kernels():
+    """The module ``triton_lif``, or None, with one warning, where its kernels do not run."""
+    try:
+        from tsbp_core import triton_lif
+
+        triton_lif.forward(torch.zeros(1, 1, device="cuda"), 1, LIF(), keep=False)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        warnings.warn(
+            f"{NO_TRITON}; they failed with: {reason}. Spiking layers run eagerly, with the same "
+            "numbers but slower",
+            stacklevel=4,
+        )
+        return None
+    return triton_lif
 
 
 class LIFLayer(torch.nn.Module):
@@ -137,6 +169,10 @@ PATHS = {
     "compiled": (
         functools.partial(block_lif.forward, compiled=True),
         functools.partial(block_lif.backward, compiled=True),
+    ),
+    "triton": (
+        lambda x, T, lif, smooth, keep: gpu_kernels().forward(x, T, lif, keep),
+        lambda g, x, kept, lif, smooth: gpu_kernels().backward(g, x, kept, lif),
     ),
 }
 """What runs neurons [T, n], by name: ``forward(x, T, lif, smooth, keep)`` returns the spikes and a

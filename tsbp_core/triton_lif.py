@@ -4,11 +4,11 @@ The kernels hold the loops and the loads; the neuron in them is ``neuron.py`` an
 themselves. Triton takes those functions as they stand: ``_jit`` gives it a copy of each whose
 ``exp``, ``clip`` and ``ones_like`` are Triton's. Arrays are time-major, [T, n], and contiguous.
 
-A thread keeps the membrane of its neurons in registers. Forward reads x and writes s, and with
+A thread keeps the membrane of its neuron in a register. Forward reads x and writes s, and with
 ``keep`` also writes v before every ``STEPS``-th step. Backward reads x, g and these v, runs STEPS
-steps again, then goes back through them, and writes dx. In float32 that moves
-20 + 8 / STEPS = 21 bytes an element, with the same current at every step 9 (9 = 4 + 4 + 8 / STEPS),
-and about half as many for 16 bits. For float16 and bfloat16 the membrane is float32, as in ``torch_lif``.
+steps again, then goes back through them, and writes dx. In float32 that moves 20 + 8 / STEPS = 21
+bytes an element, and 8 + 8 / STEPS = 9 where the current is the same at every step. For float16 and
+bfloat16 the membrane is float32, as in ``torch_lif``.
 """
 
 import functools
@@ -85,7 +85,7 @@ def kernels(family):
 
 
 def _jit(function, **names):
-    """A copy of ``function`` for Triton, with ``names`` and Triton's functions among its globals."""
+    """A copy of ``function`` for Triton, with ``names`` and ``OWN`` among its globals."""
     names |= {"tl": tl, "__name__": function.__module__}
     names |= {name: triton.jit(own) for name, own in OWN.items()}
     return triton.jit(types.FunctionType(function.__code__, names, function.__name__))
