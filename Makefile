@@ -50,16 +50,16 @@ lab: $(READY)  ## Open the chapters in JupyterLab
 
 toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (minutes, resumable)
 toy toy-wide toy-map toy-why toy-explorer: $(READY)
-	$(BIN)/python -m tsbp_core.experiments.toy_study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
+	$(BIN)/python -m tsbp_core.chapters.toy.study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
 
 cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factors, larger, headline, ...)
-	$(BIN)/python -m tsbp_core.experiments.cifar10_study $(STUDY) --jobs $(JOBS)
+	$(BIN)/python -m tsbp_core.chapters.cifar10.study $(STUDY) --jobs $(JOBS)
 
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)
-	$(BIN)/python -m tsbp_core.experiments.escape
+	$(BIN)/python -m tsbp_core.chapters.escape.study
 
 growth: $(READY)  ## How credit grows with tall surrogates, and what networks learn then (half an hour, resumable)
-	$(BIN)/python -m tsbp_core.experiments.growth
+	$(BIN)/python -m tsbp_core.chapters.growth.study
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers
@@ -67,10 +67,10 @@ growth: $(READY)  ## How credit grows with tall surrogates, and what networks le
 	@touch $@
 
 bench: .venv-peers/.ready  ## Time and memory against other libraries, in an environment of its own (6 GB)
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.experiments.overhead
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.chapters.cost.study
 
 frameworks: .venv-peers/.ready  ## What other libraries do with the reset's gradient, in the same environment
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.experiments.frameworks
+	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.chapters.frameworks.study
 
 clean:  ## Remove what was built; keep data, results and checkpoints
 	rm -rf .venv .venv-peers _build .pytest_cache .ruff_cache .hypothesis

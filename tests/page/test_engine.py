@@ -9,7 +9,7 @@ from conftest import SURROGATES, name, neurons
 
 import tsbp_core
 from tsbp_core import LIF, numpy_lif, surrogates
-from tsbp_core.experiments import toy
+from tsbp_core.chapters.toy import experiment as toy
 
 PAGE = Path(tsbp_core.__file__).parent / "page"
 SOURCES = "\n".join((PAGE / f"{name}.js").read_text() for name in ("random", "engine"))

@@ -1,0 +1,136 @@
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tsbp_core import LIF, numpy_lif
+from tsbp_core.chapters.cifar10 import paper as cifar10_paper
+from tsbp_core.chapters.cifar10 import training as cifar10
+from tsbp_core.lab import checkpoints, datasets
+
+TINY = cifar10_paper.Settings(
+    network="4C3-P4-8C3-P4-16-12", epochs=2, batch=10, limit=40, precision="float32", lr=1e-3
+)
+
+
+def random_data():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8)
+    labels = rng.integers(0, 10, 40)
+    return datasets.Cifar10(images, labels, images[:20], labels[:20])
+
+
+def test_the_paper_preset_is_what_is_known_of_it():
+    p = cifar10_paper.Settings()
+    assert p.network == "96C3-256C3-P2-384C3-P2-384C3-256C3-1024-1024"
+    assert (p.steps, p.tau_s, p.epochs, p.batch, p.dropout) == (5, 3.0, 150, 50, 0.2)
+    assert LIF(decay=1 - 1 / 5, threshold=1.0) == replace(
+        cifar10_paper.NEURON, surrogate=LIF().surrogate
+    )
+    net = cifar10_paper.CIFARNet(p)
+    assert 20e6 < sum(w.numel() for w in net.parameters()) < 22e6
+
+
+def test_the_paper_network_takes_a_step_and_all_its_layers_fire_and_learn():
+    torch.manual_seed(0)
+    p = cifar10_paper.Settings()
+    net = cifar10_paper.CIFARNet(p)
+    rates = []
+    net.lif.register_forward_hook(lambda layer, arguments, s: rates.append(s.mean().item()))
+    images = torch.randint(0, 256, (2, 3, 32, 32))
+    spikes = net(cifar10.normalised(images))
+    assert spikes.shape == (5, 2, 10)
+    assert len(rates) == 8
+    assert min(rates) > 0.01
+    cifar10_paper.kernel_loss(spikes, torch.tensor([1, 2]), p.tau_s).sum().backward()
+    assert all(w.grad.abs().sum() > 0 for w in net.parameters())
+
+
+def test_traces_and_kernel_loss_are_those_of_the_reference(rng):
+    spikes = rng.integers(0, 2, (5, 3, 10)).astype(float)
+    labels = np.array([4, 0, 9])
+    a = cifar10_paper.traces(torch.from_numpy(spikes), 3.0)
+    expected = np.zeros((5, 3, 10))
+    last = np.zeros((3, 10))
+    for t in range(5):
+        last = expected[t] = (1 - 1 / 3) * last + spikes[t] / 3
+    assert np.allclose(a, expected, rtol=1e-12)
+    target = np.zeros_like(spikes)
+    target[1:, np.arange(3), labels] = 1.0
+    loss = cifar10_paper.kernel_loss(
+        torch.from_numpy(spikes).float(), torch.from_numpy(labels), 3.0
+    )
+    reference = numpy_lif.TraceLoss(target, 3.0)(spikes)[0]
+    assert np.allclose(loss, reference.sum(axis=-1), rtol=1e-5)
+
+
+PROGRAM = """
+import os, pathlib, sys
+from torch import distributed
+from dataclasses import replace
+sys.path.insert(0, {tests!r})
+from test_paper import TINY, random_data
+from tsbp_core.chapters.cifar10 import paper as cifar10_paper
+if "RANK" in os.environ:
+    distributed.init_process_group("gloo")
+cut = len(sys.argv) > 2
+def progress(record):
+    if cut:
+        os._exit(1)
+found = cifar10_paper.train(TINY, 0, random_data(), pathlib.Path(sys.argv[1]), progress=progress)
+print("accuracy", found["test_accuracy"])
+"""
+
+
+def test_two_processes_equal_one_and_a_run_changes_hands(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(tests=str(Path(__file__).parent)))
+    one = [sys.executable, program]
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    two.append(program)
+
+    def run(command, name, *arguments, check=True):
+        return subprocess.run(
+            [*command, tmp_path / name, *arguments], check=check, capture_output=True, text=True
+        )
+
+    for command, name in ((one, "one"), (two, "two")):
+        assert "accuracy" in run(command, name).stdout
+    assert run(two, "handed", "cut", check=False).returncode != 0
+    assert len(checkpoints.load(tmp_path / "handed")["state"]["epochs"]) == 1
+    run(one, "handed")
+    found = {name: checkpoints.load(tmp_path / name) for name in ("one", "two", "handed")}
+    start = cifar10_paper.CIFARNet(TINY).state_dict()
+    for name in ("two", "handed"):
+        losses = [e["train_loss"] for e in found[name]["state"]["epochs"]]
+        expected = [e["train_loss"] for e in found["one"]["state"]["epochs"]]
+        assert losses == pytest.approx(expected, rel=1e-6)
+        for key, weight in found["one"]["net"].items():
+            torch.testing.assert_close(found[name]["net"][key], weight, rtol=1e-4, atol=1e-6)
+            assert not torch.equal(start[key], weight)
+
+
+def test_divergence_is_a_recorded_result(tmp_path):
+    """NaN in the weights: the loss stays finite, since such neurons are silent."""
+    broken = replace(TINY, weight_scale=float("nan"))
+    found = cifar10_paper.train(broken, 0, random_data(), tmp_path / "run.pt")
+    assert found["diverged"]
+    assert len(found["epochs"]) == 1
+    assert np.isfinite(found["epochs"][0]["train_loss"])
+    assert found["test_accuracy"] is None
+
+
+def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cifar10_paper, "Settings", lambda reset_gradient: TINY)
+    monkeypatch.setattr(cifar10_paper.datasets, "cifar10", lambda root: random_data())
+    monkeypatch.setattr(cifar10_paper.results, "PROJECT", tmp_path)
+    monkeypatch.setattr(cifar10_paper.results, "RESULTS", tmp_path / "results")
+    cifar10_paper.main(["--rho", "1"])
+    found = cifar10_paper.results.load("cifar10-paper/rho1-seed0")
+    assert found["settings"] == {**asdict(TINY), "seed": 0, "processes": 1}
+    assert len(found["results"]["epochs"]) == 2
+    assert "wrote" in capsys.readouterr().out

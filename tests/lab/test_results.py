@@ -1,0 +1,44 @@
+import json
+import os
+
+import pytest
+
+from tsbp_core.lab import results
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def save(name="a", **values):
+    return results.save(name, command="make a", settings={"n": 1}, results=values, wall_time_s=1.26)
+
+
+def test_round_trip_with_provenance():
+    save(loss=[1.0, float("nan"), float("inf")])
+    document = results.load("a")
+    assert document["results"] == {"loss": [1.0, None, None]}
+    assert document["command"] == "make a"
+    assert document["wall_time_s"] == 1.3
+    assert document["provenance"]["versions"]["torch"].startswith("2.")
+    assert document["provenance"]["date"].startswith("20")
+
+
+def test_missing_file_is_named(folder):
+    with pytest.raises(FileNotFoundError, match=r"no results file .*b\.json"):
+        results.load("b")
+
+
+def test_failed_write_leaves_the_old_file_alone(folder, monkeypatch):
+    path = save(loss=1)
+
+    def full(descriptor):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        save(loss=2)
+    assert json.loads(path.read_text())["results"] == {"loss": 1}
+    assert [p.name for p in folder.iterdir()] == ["a.json"]

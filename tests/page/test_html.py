@@ -1,0 +1,27 @@
+import pytest
+
+from tsbp_core import neuron, page, surrogates
+from tsbp_core.chapters.gradient import figures
+from tsbp_core.page import style
+
+
+def test_shown_figure_follows_the_page_and_has_alternative_text():
+    html = page.show(figures.unrolled("kept"), alt='a "graph"', caption="c").data
+    assert 'role="img" aria-label="a &quot;graph&quot;"' in html
+    assert "<figcaption>c</figcaption>" in html
+    assert style.INK not in html
+    assert "currentColor" in html
+    assert f"var(--tsbp-reset, {style.RESET})" in html
+
+
+def test_same_figure_same_bytes():
+    a, b = (page.show(figures.surrogate_families(), alt="").data for _ in range(2))
+    assert a == b
+
+
+def test_excerpt_is_dedented_source():
+    assert page.excerpt(neuron.charge, "return") == "return lif.decay * v + x"
+    lines = page.excerpt(surrogates.Gaussian._h, "b", before="return")
+    assert lines == "b = z / self.width"
+    with pytest.raises(ValueError, match="no line of charge starts with 'v ='"):
+        page.excerpt(neuron.charge, "v =")

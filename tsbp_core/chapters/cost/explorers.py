@@ -1,0 +1,123 @@
+"""The explorers of chapters 6 and 8."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from tsbp_core import LIF, torch_lif
+from tsbp_core.chapters.cost import study as overhead
+from tsbp_core.lab import results
+from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
+
+
+def memory_frame(steps, reset):
+    """Chapter 6: what the backward pass keeps, measured for 1,000 neurons."""
+    kept = {
+        name: overhead.saved_bytes(function, steps, LIF(reset=reset))
+        for name, function in overhead.FORMULATIONS.items()
+    }
+    per_step = [kept[name] / (1000 * steps) for name in ("ours", "plain autograd")]
+    text = (
+        f"For {steps} steps of 1,000 neurons in float32, ours keeps {kept['ours'] / 1e3:.0f} kB, "
+        f"plain autograd {kept['plain autograd'] / 1e3:.0f} kB: {per_step[0]:.1f} against "
+        f"{per_step[1]:.1f} bytes a neuron and step."
+    )
+    return [[([steps], [value]) for value in per_step]], text
+
+
+memory = Explorer(
+    "What is kept for the backward pass",
+    "How many bytes does each formulation keep for one neuron and step?",
+    {
+        "steps": Control("time steps T", (1, 2, 5, 10, 20, 50, 100), 3),
+        "reset": choice("reset", RESETS),
+    },
+    [
+        Panel(
+            "Kept for backward", "time steps T", "bytes a neuron and step",
+            (Series("ours", "complete", "dots"),
+             Series("plain autograd", "truth", "dots")),
+            (1, 100), (0, 16), xlog=True,
+        )
+    ],
+    memory_frame,
+)  # fmt: skip
+
+
+def cost(name="overhead"):
+    """Chapter 8: time an element against the number of steps, ours against any other layer."""
+    records = results.load(name)["results"]["sweep"]
+    others = [n for n in overhead.medians(records[0]) if n != "fused"]
+
+    def frame(steps, layer, threads):
+        rows = [overhead.pick(records, steps=T, threads=threads) for T in overhead.SWEEP]
+        ours = [overhead.medians(row)["fused"] for row in rows]
+        other = [overhead.medians(row)[layer] for row in rows]
+        floor = [overhead.floor(row) for row in rows]
+        at = overhead.SWEEP.index(steps)
+        text = (
+            f"{steps} steps, {threads} thread{'s' * (threads > 1)}: fused {ours[at]:.1f} ns a "
+            f"neuron and step, {layer} {other[at]:.1f}, {other[at] / ours[at]:.2g} times as long; "
+            f"three copies take {floor[at]:.1f}."
+        )
+        return [[ours, other, floor, [steps]]], text
+
+    return Explorer(
+        "Time of a layer of 64 x 512 neurons",
+        "Which layers get slower, for each step, as the sequence gets longer?",
+        {
+            "steps": Control("time steps T", overhead.SWEEP, 3),
+            "layer": Control("compared with", others, others.index("SpikingJelly"), label=str),
+            "threads": choice("threads", (1, 2)),
+        },
+        [
+            Panel(
+                "Forward and backward", "time steps T", "ns a neuron and step",
+                (Series("fused, ρ = 1", "complete"), Series("the other layer", "truth"),
+                 Series("memory floor", "faint"), Series("this T", "faint", "vline")),
+                (overhead.SWEEP[0], overhead.SWEEP[-1]), (0.1, 1000),
+                xlog=True, ylog=True, x=overhead.SWEEP,
+            )
+        ],
+        frame,
+    )  # fmt: skip
+
+
+def cost_frame(steps, neurons, reset):
+    """Chapter 8, live: a layer of this size, timed on this machine."""
+    lifs = [replace(overhead.NEURON, reset=reset, reset_gradient=rho) for rho in (1.0, 0.0)]
+    functions = {
+        (backend, i): lambda x, lif=lif, backend=backend: torch_lif.lif(x, lif, backend)
+        for backend in ("compiled", "eager")
+        for i, lif in enumerate(lifs)
+    }
+    taken = overhead.times(functions, torch.rand(steps, neurons), rounds=7)
+    scale = 1e9 / (steps * neurons)
+    ns = {name: scale * np.median(pairs.sum(axis=1)) for name, pairs in taken.items()}
+    text = (
+        f"On this machine, {steps} steps of {neurons:,} neurons: fused "
+        f"{ns['compiled', 0]:.2f} ns with the term and {ns['compiled', 1]:.2f} without, eager "
+        f"{ns['eager', 0]:.2f} and {ns['eager', 1]:.2f}."
+    )
+    return [[([1, 2], [ns[b, i] for b in ("compiled", "eager")]) for i in (0, 1)]], text
+
+
+cost_here = Explorer(
+    "What the term costs on this machine",
+    "Where does the term cost more: in fused or in eager code?",
+    {
+        "steps": Control("time steps T", (4, 16, 64), 1),
+        "neurons": Control("neurons", (1000, 10_000, 100_000), 1),
+        "reset": choice("reset", RESETS),
+    },
+    [
+        Panel(
+            "Forward and backward: fused (1), eager (2)", "", "ns a neuron and step",
+            (Series("complete, ρ = 1", "complete", "dots"),
+             Series("term dropped, ρ = 0", "dropped", "dots")),
+            (0, 3), (0.1, 1000), ylog=True,
+        )
+    ],
+    cost_frame,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Chapter 9: the exact gradient with escape noise against surrogate gradients."""

@@ -1,0 +1,1 @@
+"""Chapter 10: how credit grows with tall surrogates."""

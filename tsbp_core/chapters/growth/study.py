@@ -1,0 +1,306 @@
+"""When credit grows on its way back in time: the bound, a probe of one neuron, and training.
+
+Between two steps credit is multiplied by the Jacobian J[t] = du[t+1]/du[t],
+
+    reset "subtract":  J = lambda (1 - rho theta h)
+    reset "zero":      J = lambda (1 - s - rho u h)
+
+and over many steps by products of it. The probe measures how long the complete gradient of random
+neurons is, relative to the detached one, and sets beside it what J says. The training study asks
+whether that decides what a network learns.
+
+Outcomes, named before the final run. A pilot with other seeds, the soft reset, rho = 0.5 and
+T = 100 chose the learning rate of each depth: of 0.005, 0.01, 0.02 and 0.04 the one with the best
+held-out accuracy on average over peak-1 slopes 4 and 100 and area-1 slopes 25 and 100.
+
+1. Probe: over instances, quantiles of the ratio of lengths, and ratio of their root mean squares.
+   Expected: the latter at most 1 where the peak of h is at most 1/theta (soft reset), and growing
+   with T only where one step can amplify: above (1 + 1/lambda)/theta (soft) or 1/(lambda theta)
+   (hard).
+2. Training: held-out accuracy, rho = 1 minus rho = 0, paired over seeds, with Student's t interval.
+   Expected: within 5 points of zero where the peak is kept at 1; below zero for tall surrogates,
+   more so with depth, and with T. Runs that stay at chance or diverge are results.
+3. Length of the first layer's gradient at the first update, where both start from equal weights.
+
+Added after the first results: whether other learning rates change outcome 2 where it is largest
+(``rate_conditions``).
+"""
+
+import hashlib
+import itertools
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from tsbp_core import LIF, neuron, numpy_lif, surrogates, torch_lif
+from tsbp_core.chapters.growth import manifolds
+from tsbp_core.lab import results
+from tsbp_core.lab.statistics import t_interval
+from tsbp_core.neuron import reset_slope
+
+DECAY, THRESHOLD = 0.9, 1.0
+RESETS = ("subtract", "zero")
+UNITS = ("area", "peak")
+RHOS = (1.0, 0.0)
+SLOPES = (1, 2, 4, 6, 8, 10, 14, 20, 25, 35, 50, 70, 100, 200)
+LENGTHS = (10, 25, 50, 100, 200, 400)
+INSTANCES = 2000
+MEAN, DEVIATION = 0.3, 0.5
+"""Of the probe's normal input currents."""
+TRAINED = (*(("peak", k) for k in (4, 10, 25, 100)), *(("area", k) for k in (10, 25, 100)))
+"""Units and slopes trained with; at slope 4 the two units are the same."""
+RATES = {1: 0.04, 3: 0.01}
+"""Learning rate of Adam by number of hidden layers, from the pilot."""
+OTHER_RATES = (0.0025, 0.005, 0.02)
+STEPS, SEEDS = (50, 100), (0, 1, 2, 3, 4)
+
+
+def make_neuron(reset, unit, slope, rho=1.0):
+    """The study's neuron; h is the derivative of a logistic curve of this slope, peak slope/4."""
+    surrogate = surrogates.Sigmoid(1.0 / slope, unit=unit)
+    return LIF(DECAY, THRESHOLD, reset, surrogate, rho)
+
+
+def jacobian(run, lif):
+    """J[t] = du[t+1]/du[t] at each step of a run, of the shape [T, ...] of its membranes."""
+    s, u = run
+    h = lif.surrogate.derivative(u - lif.threshold)
+    return lif.decay * np.broadcast_to(reset_slope(u, s, h, lif), u.shape)
+
+
+def jacobian_at(u, lif):
+    """J at given membranes u, a spike where they reach the threshold."""
+    return jacobian(numpy_lif.Run((u >= lif.threshold).astype(float), u), lif)
+
+
+def reach(jacobians):
+    """How much of a credit at the last step's membrane reaches each step: products of J [T, ...].
+
+    The last row is 1; row t is the product of rows t to T - 2 of ``jacobians``.
+    """
+    ones = np.ones_like(jacobians[:1])
+    products = np.cumprod(jacobians[-2::-1], axis=0)[::-1]
+    return np.concatenate([products, ones])
+
+
+def growth_bound(lif):
+    """Height of h at the threshold above which some membrane has J beyond 1 in size.
+
+    With the soft reset this is also the height up to which none has. With the hard reset a spike
+    far above the threshold can have it earlier, if h is wide enough.
+    """
+    if lif.reset == "subtract":
+        return (1.0 + 1.0 / lif.decay) / lif.threshold
+    return 1.0 / (lif.decay * lif.threshold)
+
+
+def draw(steps, instances, seed=1):
+    """Input currents and credits of random neurons, both [T, I]; a shorter run is its beginning."""
+    rng = np.random.default_rng(seed)
+    pairs = rng.normal((MEAN, 0.0), (DEVIATION, 1.0), (steps, instances, 2))
+    return pairs[..., 0], pairs[..., 1]
+
+
+def describe_steps(run, lif):
+    """What single steps say: shares of J beyond 1 and below 0, and its mean logarithms.
+
+    ``typical`` is the mean of log abs(J), the rate at which one path grows (None where some J is
+    0), and ``square`` half the log of the mean of J^2, the rate for the root mean square over
+    many paths, if steps were independent.
+    """
+    J = jacobian(run, lif)
+    return {
+        "above": (np.abs(J) > 1).mean(),
+        "negative": (J < 0).mean(),
+        "typical": np.log(np.abs(J)).mean() if J.all() else None,
+        "square": 0.5 * np.log((J**2).mean()),
+    }
+
+
+def predicted_length(run, lif, steps):
+    """Root mean square length of the gradient over ``steps``, were J independent between steps.
+
+    With credits of mean square 1, E delta[t]^2 = E h^2 + E J^2 E delta[t+1]^2.
+    """
+    h = lif.surrogate.derivative(run.membrane - lif.threshold)
+    start, factor = (h**2).mean(), (jacobian(run, lif) ** 2).mean()
+    with np.errstate(over="ignore"):  # beyond all floating numbers: infinite
+        powers = factor ** np.arange(steps)
+    return np.sqrt(start * np.cumsum(powers).sum())
+
+
+def exact_rate(lif, points=800):
+    """Half the log of the factor a step by which the mean square of credit grows, dependence kept.
+
+    Membranes are a Markov chain, u' = lambda v(u) + x. The mean square m(u) of the credit reaching
+    u from far ahead obeys m(u) = J(u)^2 E[m(u')]; its growth is the largest eigenvalue of that map,
+    here on a grid of ``points`` membranes. ``describe_steps`` has the same for independent steps.
+    """
+    u = np.linspace(-3.5, 4.5, points)
+    s = (u >= lif.threshold).astype(float)
+    after = lif.decay * neuron.reset(u, s, lif) + MEAN
+    chance = np.exp(-0.5 * ((u - after[:, None]) / DEVIATION) ** 2)
+    chance /= chance.sum(axis=1, keepdims=True)
+    squares = jacobian(numpy_lif.Run(s, u), lif) ** 2
+    m = np.ones(points)
+    for _ in range(200):
+        grown = squares * (chance @ m)
+        factor = grown.max()
+        m = grown / factor
+    return 0.5 * np.log(factor)
+
+
+def compare_lengths(long, short, resamples=1000, seed=0):
+    """Ratio of lengths [I] of paired gradients: quantiles, and ratio of root mean squares.
+
+    ``median`` and ``pooled`` come with 95 % bootstrap intervals over instances.
+    """
+    picks = np.random.default_rng(seed).integers(len(long), size=(resamples, len(long)))
+    ratio = long / short
+    pooled = np.sqrt((long**2)[picks].mean(axis=1) / (short**2)[picks].mean(axis=1))
+    median = np.median(ratio[picks], axis=1)
+    return {
+        "quantiles": np.percentile(ratio, [5, 25, 50, 75, 95, 99]).tolist(),
+        "median": [np.median(ratio), *np.percentile(median, [2.5, 97.5])],
+        "pooled": [
+            np.sqrt((long**2).mean() / (short**2).mean()),
+            *np.percentile(pooled, [2.5, 97.5]),
+        ],
+    }
+
+
+def probe(slopes=SLOPES, lengths=LENGTHS, instances=INSTANCES):
+    """The complete gradient's length over the detached one's, and what J says, by condition."""
+    found = {"lengths": {}, "steps": {}}
+    x, g = draw(max(lengths), instances)
+    for reset, unit, slope in itertools.product(RESETS, UNITS, slopes):
+        lifs = [make_neuron(reset, unit, slope, rho) for rho in RHOS]
+        run = numpy_lif.forward(x, lifs[0])
+        name = f"{reset}/{unit}/slope={slope}"
+        found["steps"][name] = {f"{lif.reset_gradient:g}": describe_steps(run, lif) for lif in lifs}
+        for steps in lengths:
+            part = numpy_lif.Run(run.spikes[:steps], run.membrane[:steps])
+            deltas = [numpy_lif.backward(g[:steps], part, lif) for lif in lifs]
+            measured = compare_lengths(*(np.linalg.norm(delta, axis=0) for delta in deltas))
+            measured["predicted"] = np.divide(*(predicted_length(run, lif, steps) for lif in lifs))
+            found["lengths"][f"{name}/T={steps}"] = measured
+    return found
+
+
+def square_bound(reset, instances=INSTANCES, steps=200):
+    """Peak of an area-1 h at which the mean of J^2 reaches 1, by bisection of the slope."""
+    x, _ = draw(steps, instances)
+    run = numpy_lif.forward(x, make_neuron(reset, "area", 1))
+    low, high = 4.0, 100.0
+    for _ in range(40):
+        slope = np.sqrt(low * high)
+        grows = describe_steps(run, make_neuron(reset, "area", slope))["square"] > 0
+        low, high = (low, slope) if grows else (slope, high)
+    return make_neuron(reset, "area", high).surrogate.scale
+
+
+def conditions():
+    """Name, neuron and task of every trained condition."""
+    return {
+        f"{unit}/slope={slope}/{reset}/depth={depth}/T={steps}/rho={rho:g}": (
+            make_neuron(reset, unit, slope, rho),
+            manifolds.Task(steps=steps, depth=depth, rate=RATES[depth]),
+        )
+        for depth, steps, (unit, slope), reset, rho in itertools.product(
+            RATES, STEPS, TRAINED, RESETS, RHOS
+        )
+    }
+
+
+def rate_conditions():
+    """Slope 25 and area 1 with three layers, soft reset and T = 50, at other rates."""
+    return {
+        f"area/slope=25/subtract/depth=3/T=50/rate={rate:g}/rho={rho:g}": (
+            make_neuron("subtract", "area", 25, rho),
+            manifolds.Task(steps=50, depth=3, rate=rate),
+        )
+        for rate, rho in itertools.product(OTHER_RATES, RHOS)
+    }
+
+
+def train_all(named, folder, quiet=False):
+    """Train what ``folder`` does not hold yet; return the outcome of all ``named`` conditions.
+
+    ``named``: as ``conditions`` and ``rate_conditions`` return them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    modules = (neuron, surrogates, torch_lif, manifolds)
+    code = b"".join(Path(module.__file__).read_bytes() for module in modules)
+    found = {}
+    for name, (lif, task) in tqdm(named.items(), unit="condition", disable=quiet):
+        key = hashlib.sha256(repr((lif, task, SEEDS)).encode() + code).hexdigest()[:16]
+        path = folder / f"{key}.json"
+        if not path.exists():
+            with results.atomic_file(path) as file:
+                file.write(json.dumps(manifolds.train(task, lif, SEEDS)).encode())
+        found[name] = json.loads(path.read_text())
+    return found
+
+
+def peak(name):
+    """Height of h at the threshold in the condition of this name."""
+    unit, slope = name.split("/")[:2]
+    return make_neuron("zero", unit, float(slope.split("=")[1])).surrogate.scale
+
+
+def gain(trained, condition):
+    """Held-out accuracy with the term minus without, of each seed [S], in points."""
+    pair = [np.array(trained[f"{condition}/rho={rho:g}"]["accuracy"]) for rho in RHOS]
+    return 100.0 * (pair[0] - pair[1])
+
+
+def gains(trained, **chosen):
+    """Mean gain with its 95 % t interval over seeds, by unit and slope.
+
+    Averaged, seed by seed, over the conditions chosen by ``reset``, ``depth`` or ``T``.
+    """
+    wanted = {value if key == "reset" else f"{key}={value}" for key, value in chosen.items()}
+    by_surrogate = {}
+    for name in trained:
+        condition, rho = name.rsplit("/", 1)
+        parts = condition.split("/")
+        if rho == "rho=1" and wanted <= set(parts):
+            by_surrogate.setdefault("/".join(parts[:2]), []).append(gain(trained, condition))
+    means = {key: np.mean(values, axis=0) for key, values in by_surrogate.items()}
+    return {key: (values.mean(), *t_interval(values)) for key, values in means.items()}
+
+
+def main():
+    torch.set_num_threads(1)  # the arrays are small
+    start = time.perf_counter()
+    found = probe()
+    found["square_bound"] = {reset: square_bound(reset) for reset in RESETS}
+    folder = results.PROJECT / "data" / "checkpoints" / "growth"
+    found["trained"] = train_all(conditions(), folder)
+    found["rates"] = train_all(rate_conditions(), folder)
+    path = results.save(
+        "growth",
+        command="make growth",
+        settings={
+            "neuron": repr(make_neuron("zero", "area", 4)),
+            "slopes": SLOPES,
+            "lengths": LENGTHS,
+            "instances": INSTANCES,
+            "current": [MEAN, DEVIATION],
+            "task": asdict(manifolds.Task()),
+            "rates": RATES,
+            "seeds": SEEDS,
+        },
+        results=found,
+        wall_time_s=time.perf_counter() - start,
+    )
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

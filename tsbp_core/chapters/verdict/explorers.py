@@ -1,0 +1,52 @@
+"""The explorer of chapter 13."""
+
+import numpy as np
+
+from tsbp_core import LIF, surrogates
+from tsbp_core.chapters.growth import study as experiment
+from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
+
+
+def advice_frame(family, width, unit, decay):
+    """Chapter 13: a surrogate against the heights at which a step can amplify."""
+    family = getattr(surrogates, family)
+    surrogate = family(1 / width if family is surrogates.FastSigmoid else width, unit=unit)
+    z = np.linspace(-1.5, 1.5, 61)
+    peak = float(surrogate.derivative(np.array(0.0)))
+    lifs = [LIF(decay, 1.0, reset, surrogate) for reset in ("subtract", "zero")]
+    soft, hard = (experiment.growth_bound(lif) for lif in lifs)
+    jacobians = [experiment.jacobian_at(z + 1, lif) for lif in lifs]
+    can = ["can" if np.abs(J).max() > 1 else "cannot" for J in jacobians]
+    text = (
+        f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). At the membranes "
+        f"drawn, a step of the soft reset {can[0]} amplify, one of the hard reset {can[1]}."
+    )
+    return [[surrogate.derivative(z), [soft], [hard]], [*jacobians, [-1, 1]]], text
+
+
+advice = Explorer(
+    "Is your surrogate tall?",
+    "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far is "
+    "the peak from 5, from which on we saw harm?",
+    {
+        "family": choice("family", [family.__name__ for family in surrogates.FAMILIES]),
+        "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),
+        "unit": choice("unit", ("area", "peak")),
+        "decay": Control("decay λ", (0.5, 0.8, 0.9, 0.95), 2),
+    },
+    [
+        Panel(
+            "Surrogate derivative", "z = u − θ", "h",
+            (Series("h", "truth"), Series("bound, soft reset", "reset", "hline"),
+             Series("bound, hard reset", "faint", "hline")),
+            (-1.5, 1.5), (0, 6), x=np.linspace(-1.5, 1.5, 61),
+        ),
+        Panel(
+            "Factor of a step", "z = u − θ", "J",
+            (Series("soft reset", "complete"), Series("hard reset", "truth"),
+             Series("±1", "faint", "hline")),
+            (-1.5, 1.5), (-4, 1.5), x=np.linspace(-1.5, 1.5, 61),
+        ),
+    ],
+    advice_frame,
+)  # fmt: skip

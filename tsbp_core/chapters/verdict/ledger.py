@@ -1,0 +1,417 @@
+"""What the book found, in one place: effects side by side, and a ledger of claims.
+
+Everything is read from the results files, and whether a claim holds is computed from them.
+"""
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsbp_core import page
+from tsbp_core.chapters.cifar10 import study as cifar10_study
+from tsbp_core.chapters.cost import study as overhead
+from tsbp_core.chapters.escape import study as escape
+from tsbp_core.chapters.frameworks import study as frameworks
+from tsbp_core.chapters.growth import study as growth
+from tsbp_core.chapters.toy import study as toy_study
+from tsbp_core.lab import results
+from tsbp_core.lab.statistics import equivalence, interval_text, t_interval
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What keeping the term changes in one setting: mean and 95 % interval, in a unit."""
+
+    task: str
+    setting: str
+    mean: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def verdict(self):
+        """ "keep" or "drop" if the interval excludes zero, else "either"."""
+        return "keep" if self.low > 0 else "drop" if self.high < 0 else "either"
+
+    @property
+    def text(self):
+        """The mean, the interval and the unit."""
+        return f"{interval_text(self.mean, self.low, self.high)} {self.unit}"
+
+    @property
+    def strength(self):
+        """The mean over half the interval's width. Beyond -1 or 1 the interval excludes zero."""
+        return self.mean / (0.5 * (self.high - self.low))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, what was measured, and in which results files; ``holds`` is None if it is open.
+
+    A judgement stays open, too.
+    """
+
+    source: str
+    text: str
+    measured: str
+    files: tuple
+    holds: bool | None
+
+    def __post_init__(self):
+        if self.holds is not None:
+            object.__setattr__(self, "holds", bool(self.holds))
+
+
+def toy_gain(optimizer, outcome="width"):
+    """Decades of robust width that the toy neuron gains by the term, mean and interval."""
+    runs = results.load("toy-wide")["results"]
+    pair = (runs[f"zero/random/{optimizer}/rho={rho}"] for rho in (1, 0))
+    return toy_study.difference(*pair, outcome)
+
+
+def toy_part(direction, length):
+    """Decades that the detached gradient gains from the complete one's direction, or length."""
+    runs = results.load("toy-why")["results"]
+    name = "zero/adam/direction={}/length={}".format
+    return toy_study.difference(runs[name(direction, length)], runs[name(0, 0)], "strict")
+
+
+def cifar10_runs():
+    """The results of chapter 7's grid by run."""
+    return cifar10_study.collect("grid", cifar10_study.grid())
+
+
+def cifar10_factors():
+    """Points that the term gains after each change of chapter 7's network, mean and interval.
+
+    The intervals are widened for the number of changes, by Bonferroni.
+    """
+    runs = cifar10_study.collect("factors", cifar10_study.factors())
+    return {
+        name: cifar10_study.difference(pair, cifar10_study.FACTORS_LEVEL)
+        for name, pair in cifar10_study.by_factor(runs).items()
+    }
+
+
+def effects():
+    """What keeping the term changes, over all studies that train: a list of ``Effect``."""
+    found, names = [], {"adamw": "AdamW", "sgd": "SGD"}
+
+    def add(task, setting, interval, unit):
+        found.append(Effect(task, setting, *map(float, interval), unit))
+
+    def add_middle_rates(task, runs):
+        for optimizer, name in names.items():
+            gain = cifar10_study.difference(cifar10_study.primary(runs, optimizer))
+            add(task, f"{name}, middle rates", gain, "points")
+
+    for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
+        add("spike times, one neuron", name, toy_gain(optimizer), "decades")
+    runs = cifar10_runs()
+    tables = {key: cifar10_study.table(runs, key) for key in names}
+    add_middle_rates("CIFAR-10, 4 layers", runs)
+    for lr, name in ((3e-3, "rate far too small"), (3.0, "rate far too large")):
+        pair = cifar10_study.at_rate(tables["sgd"], "sgd", lr)
+        add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10_study.difference(pair), "points")
+    for optimizer, name in names.items():
+        losses = cifar10_study.table(runs, optimizer, cifar10_study.train_loss)
+        gain = cifar10_study.difference(cifar10_study.own_best(tables[optimizer], losses))
+        add("CIFAR-10, 4 layers", f"{name}, each at its best rate", gain, "points")
+    larger = cifar10_study.collect("larger", cifar10_study.larger())
+    add_middle_rates("CIFAR-10, 6 layers", larger)
+    headline = cifar10_study.collect("headline", cifar10_study.headline())
+    gain = cifar10_study.difference(cifar10_study.pairs(headline)[""])
+    add("CIFAR-10, 6 layers", "AdamW, chapter 12", gain, "points")
+    changed = cifar10_factors()
+    for name in ("16-steps", "soft-reset", "8-layers", "peak-5", "peak-12.5"):
+        add("CIFAR-10, one change", f"AdamW, {name.replace('-', ' ')}", changed[name], "points")
+    trained = results.load("growth")["results"]["trained"]
+    for depth in growth.RATES:
+        gains = growth.gains(trained, depth=depth)
+        for name in (
+            "peak/slope=100",
+            "peak/slope=10",
+            "area/slope=10",
+            "area/slope=25",
+            "area/slope=100",
+        ):
+            slope = name.split("/slope=")[1]
+            setting = f"peak {growth.peak(name):.3g}, slope {slope}"
+            add(f"manifolds, {depth} layer{'s' * (depth > 1)}", setting, gains[name], "points")
+    return found
+
+
+def claims():
+    """The claims of the paper and of the book, a list of ``Claim``."""
+    runs = cifar10_runs()
+    primary = {
+        key: cifar10_study.difference(cifar10_study.primary(runs, key))
+        for key in cifar10_study.RATES
+    }
+    tables = {key: cifar10_study.table(runs, key) for key in cifar10_study.RATES}
+    widths = {
+        key: cifar10_study.difference(cifar10_study.robust_width(tables[key], rates))
+        for key, rates in cifar10_study.RATES.items()
+    }
+    moved = cifar10_study.shift(tables["sgd"], cifar10_study.RATES["sgd"])
+    moved = moved.mean(), *t_interval(moved)
+    prices = overhead.prices(results.load("overhead")["results"])
+    fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
+    truth = results.load("escape")["results"]["exact"]
+    grown = results.load("growth")["results"]
+    pooled = {
+        unit: [
+            grown["lengths"][f"subtract/{unit}/slope={slope}/T=50"]["pooled"]
+            for slope in (4, 10, 25, 100)
+        ]
+        for unit in growth.UNITS
+    }
+    typical = [step["1"]["typical"] for step in grown["steps"].values()]
+    ways = results.load("frameworks")["results"]["ways"]
+    equal = [way for way in ways if frameworks.reproduced(way)]
+    defaults = {round(way["rho"]) for way in equal if way["default"]}
+
+    def nearer(width):
+        names = [
+            escape.condition(kind, loss, noise=width, surrogate=width)
+            for kind in ("zero", "subtract")
+            for loss in escape.LOSSES
+        ]
+        errors = [[truth[name]["by_rho"][rho]["error"][2] for rho in ("1", "0")] for name in names]
+        return sum(one < other for one, other in errors), len(errors)
+
+    def both(gains, unit):
+        one, other = (interval_text(*gain) for gain in gains)
+        return f"{one} and {other} {unit}"
+
+    mapped = toy_study.effects(results.load("toy-map")["results"], "width")
+    sides = [
+        [gain for (*_, own), gain in mapped.items() if own == optimizer]
+        for optimizer in ("adam", "sgd")
+    ]
+    helps = [sum(low > 0 for _, low, _ in gains) for gains in sides]
+    hurts = [sum(high < 0 for _, _, high in gains) for gains in sides]
+    spread = [
+        equivalence(np.subtract(*cifar10_study.primary(runs, key).values()), cifar10_study.MARGIN)
+        for key in cifar10_study.RATES
+    ]
+    longer = [growth.gains(grown["trained"], T=T)["area/slope=100"] for T in growth.STEPS]
+    wins, cases = nearer(0.2)
+    narrow, _ = nearer(0.05)
+    toy = [toy_gain(optimizer) for optimizer in ("adam", "sgd")]
+    parts = [toy_part(1, 0), toy_part(0, 1)]
+    by_depth = [growth.gains(grown["trained"], depth=depth) for depth in growth.RATES]
+    kept = [gains[name] for gains in by_depth for name in gains if name.startswith("peak")]
+    tall = {
+        name: [gains[name] for gains in by_depth] for name in ("area/slope=25", "area/slope=100")
+    }
+    shown = "; ".join(
+        f"peak {growth.peak(name):g}: {both(gains, 'points')}" for name, gains in tall.items()
+    )
+    headline = cifar10_study.collect("headline", cifar10_study.headline())
+    reached = cifar10_study.pairs(headline)[""].values()
+    recipe = [f"{min(accuracies):.2f} to {max(accuracies):.2f}" for accuracies in reached]
+    least = min(map(min, reached))
+    longest = max(cifar10_study.spent(found)[0][-1] for found in headline.values())
+    changed = cifar10_factors()
+    heights = [changed[name] for name in ("peak-12.5", "peak-1-as-narrow")]
+    more_steps = [changed[name] for name in ("8-steps", "16-steps")]
+    _, low, high = more_steps[-1]
+    paper = "the paper"
+    return [
+        Claim(
+            paper,
+            "A toy neuron trains more robustly to the learning rate with the term.",
+            f"robust width {both(toy, 'decades')} (Adam, gradient descent; random target, hard "
+            "reset)",
+            ("toy-wide",),
+            all(low > 0 for _, low, _ in toy),
+        ),
+        Claim(
+            paper,
+            "On CIFAR-10 there is not much improvement.",
+            f"at the middle rates {both(primary.values(), 'points')} (AdamW, SGD; much: 0.5)",
+            ("cifar10-grid",),
+            all(high < 0.5 for _, _, high in primary.values()),
+        ),
+        Claim(
+            paper,
+            "The benefits are not worth the additional computation.",
+            f"time of a layer: fused {interval_text(*fused, 1)} %, plain autograd "
+            f"{interval_text(*plain, 1)} %",
+            ("overhead",),
+            None,
+        ),
+        Claim(
+            "chapter 5",
+            "In the toy, direction carries most of the benefit, length little.",
+            f"{both(parts, 'decades')} (direction, length alone; hard reset, Adam, strict "
+            "criterion)",
+            ("toy-why",),
+            parts[0][1] > parts[1][2],
+        ),
+        Claim(
+            "a natural guess, chapter 5",
+            "The term widens the toy's range of learning rates whatever the neuron.",
+            "of {} conditions with Adam and {} with gradient descent it helps in {} and {}, and "
+            "hurts in {} and {}".format(*map(len, sides), *helps, *hurts),
+            ("toy-map",),
+            sum(helps) == len(mapped),
+        ),
+        Claim(
+            "announced, chapter 7",
+            "At the middle rates, tests show both methods equivalent within half a point.",
+            "two one-sided tests, p = {:.2f} and {:.2f} (AdamW, SGD)".format(*spread),
+            ("cifar10-grid",),
+            max(spread) < 0.05,
+        ),
+        Claim(
+            "chapter 7",
+            "The robustness of the toy does not carry over to a small network on CIFAR-10.",
+            f"robust width {both(widths.values(), 'decades')} (AdamW, SGD)",
+            ("cifar10-grid",),
+            all(low <= 0 for _, low, _ in widths.values()),
+        ),
+        Claim(
+            "chapter 7",
+            "With SGD the term moves the curve to larger learning rates.",
+            f"{interval_text(*moved)} decades",
+            ("cifar10-grid",),
+            moved[1] > 0,
+        ),
+        Claim(
+            "chapter 7",
+            "A tall surrogate makes the term harmful on CIFAR-10, too, not by being narrow alone.",
+            f"peak 12.5, and peak 1 of the same width: {both(heights, 'points')} (corrected for "
+            f"{len(changed)} looks)",
+            ("cifar10-factors",),
+            heights[0][2] < min(0, heights[1][1]),
+        ),
+        Claim(
+            "a natural guess, chapter 7",
+            "With more steps the term begins to pay on CIFAR-10.",
+            f"8 and 16 steps: {both(more_steps, 'points')} (corrected for {len(changed)} looks)",
+            ("cifar10-factors",),
+            None if low <= 0 <= high else low > 0,
+        ),
+        Claim(
+            "chapter 8",
+            "In fused code the term costs a few percent at most.",
+            f"{interval_text(*fused, 1)} % (64 x 512 neurons, 100 steps)",
+            ("overhead",),
+            fused[2] < 5,
+        ),
+        Claim(
+            "chapter 9",
+            "At T = 8, with noise and surrogate of width 0.2, the term brings the gradient nearer "
+            "to the true one.",
+            f"lower median error in {wins} of {cases} cases",
+            ("escape",),
+            wins == cases,
+        ),
+        Claim(
+            "chapter 9",
+            "At T = 8, with both of width 0.05, it does not lower the median error in most cases.",
+            f"lower median error in {narrow} of {cases} cases",
+            ("escape",),
+            narrow < cases / 2,
+        ),
+        Claim(
+            "chapter 10",
+            "With area 1 the gradient explodes as the surrogate gets steeper; with peak 1 it does "
+            "not (soft reset).",
+            "complete length over detached, T = 50, slopes 4, 10, 25, 100: "
+            + "; ".join(
+                f"{unit} 1: " + ", ".join(f"{ratio[0]:.2g}" for ratio in ratios)
+                for unit, ratios in pooled.items()
+            ),
+            ("growth",),
+            pooled["area"][-1][1] > 10 and max(ratio[2] for ratio in pooled["peak"]) < 1.1,
+        ),
+        Claim(
+            "chapter 10",
+            "The mean logarithm of a step's factor does not foresee the explosion.",
+            f"largest mean logarithm {max(t for t in typical if t is not None):.3f}",
+            ("growth",),
+            all(t < 0 for t in typical if t is not None),
+        ),
+        Claim(
+            "announced, chapter 10",
+            "A tall surrogate makes the term harmful.",
+            f"{shown} (1 and 3 hidden layers; from which peak on was not said, and at 2.5 it "
+            "helped)",
+            ("growth",),
+            all(high < 0 for gains in tall.values() for _, _, high in gains),
+        ),
+        Claim(
+            "announced, chapter 10",
+            "Every tall surrogate hurts more with three hidden layers than with one.",
+            f"{shown} (1 and 3 hidden layers)",
+            ("growth",),
+            all(deep[2] < shallow[1] for shallow, deep in tall.values()),
+        ),
+        Claim(
+            "announced, chapter 10",
+            "Tall surrogates hurt more over 100 steps than over 50.",
+            f"peak 25: {both(longer, 'points')} (50 and 100 steps)",
+            ("growth",),
+            longer[1][2] < longer[0][1],
+        ),
+        Claim(
+            "announced, chapter 10",
+            "With the peak kept at 1 the term changes accuracy by less than 5 points.",
+            f"largest of {len(kept)} mean gains {max(mean for mean, *_ in kept):+.1f} points",
+            ("growth",),
+            max(mean for mean, *_ in kept) < 5,
+        ),
+        Claim(
+            "chapter 10",
+            "With the peak kept at 1 the term does no harm that we could measure.",
+            f"least of {len(kept)} mean gains {min(mean for mean, *_ in kept):+.1f} points",
+            ("growth",),
+            all(high >= 0 for _, _, high in kept),
+        ),
+        Claim(
+            "chapter 11",
+            "Libraries disagree on the default, and almost all are rho = 0 or 1 exactly.",
+            f"{len(equal)} of {len(ways)} ways reproduced; defaults {sorted(defaults)}",
+            ("frameworks",),
+            defaults == {0, 1} and len(equal) > 0.9 * len(ways),
+        ),
+        Claim(
+            "chapter 12",
+            f"Two processor cores reach the paper's accuracy, {cifar10_study.PAPER} %, in less "
+            "than an hour.",
+            f"{' and '.join(recipe)} % of the test images (with, without; least and most of the "
+            f"seeds), at most {longest:.0f} minutes",
+            ("cifar10-headline",),
+            least >= cifar10_study.PAPER and longest < 60,
+        ),
+    ]
+
+
+def commands(claim):
+    """What remakes the results files of a claim."""
+    folders = ((results.RESULTS / name, name) for name in claim.files)
+    first = (
+        f"{name}/{min(folder.iterdir()).stem}" if folder.is_dir() else name
+        for folder, name in folders
+    )
+    return [results.load(name)["command"] for name in first]
+
+
+def table(found):
+    """A list of ``Claim`` as an HTML table."""
+    words = {True: "agrees", False: "does not agree", None: "open"}
+    rows = []
+    for claim in found:
+        made = "<br>".join(
+            f"<code>{name}</code><br><code>{command}</code>"
+            for name, command in zip(claim.files, commands(claim), strict=True)
+        )
+        cells = claim.source, html.escape(claim.text), html.escape(claim.measured)
+        rows.append((*cells, made, words[claim.holds]))
+    heads = ("whose", "claim", "measured", "results, command", "verdict")
+    return page.table(heads, rows)

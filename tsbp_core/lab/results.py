@@ -1,0 +1,119 @@
+"""Results files: small JSON documents that say how they were made."""
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import re
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import tsbp_core
+
+PROJECT = Path(__file__).resolve().parents[2]
+RESULTS = PROJECT / "data" / "results"
+
+
+def save(name, *, command, settings, results, wall_time_s):
+    """Write ``data/results/{name}.json`` in one rename, so that no half-written file is ever read.
+
+    Parameters
+    ----------
+    name : str
+        File name without ending; may begin with a folder.
+    command : str
+        What remakes the file, run from the project's root.
+    settings, results : dict
+        Plain JSON data; NaN and infinity are written as null.
+    wall_time_s : float
+        How long the computation took, in seconds.
+
+    Returns
+    -------
+    Path
+        The file written.
+    """
+    document = {
+        "command": command,
+        "provenance": provenance(),
+        "wall_time_s": round(wall_time_s, 1),
+        "settings": settings,
+        "results": results,
+    }
+    target = RESULTS / f"{name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target) as file:
+        text = json.dumps(_finite(document), allow_nan=False, indent=1)
+        text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)
+        file.write(text.encode())  # numbers in a row share a line
+    return target
+
+
+def load(name):
+    """Read ``data/results/{name}.json``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is not there; the message says where it was sought.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"no results file {path}; CONTRIBUTING.md says how to remake it")
+    return json.loads(path.read_text())
+
+
+def provenance():
+    """Date, versions, commit and machine kind of a computation."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {
+            "tsbp-core": tsbp_core.__version__,
+            **{name: metadata.version(name) for name in ("numpy", "torch")},
+        },
+    }
+
+
+@contextlib.contextmanager
+def atomic_file(target):
+    """Open a binary file that takes the name ``target`` only when wholly written."""
+    target = Path(target)
+    temporary = target.with_name(target.name + ".part")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _commit():
+    git = ["git", "-C", str(PROJECT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        dirty = subprocess.run(
+            [*git, "status", "--porcelain", ":!data/results"], capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        return None
+    if head.returncode:
+        return None
+    return head.stdout.strip()[:12] + (" with changes" if dirty.stdout.strip() else "")
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not -float("inf") < value < float("inf"):
+        return None
+    return value
