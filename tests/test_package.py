@@ -14,7 +14,7 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-OPTIONAL = {"tsbp_core.triton_lif"}
+OPTIONAL = {"tsbp_core.triton_lif", "tsbp_core.chapters.growth.kernels"}
 """What needs a package that is not everywhere; imported where it is used."""
 NUMPY_ALONE = """
 import sys

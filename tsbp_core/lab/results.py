@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "data" / "results"
 
 
-def save(name, *, command, settings, results, wall_time_s):
+def save(name, *, command, settings, results, wall_time_s, folder=None):
     """Write ``data/results/{name}.json`` in one rename, so that no half-written file is ever read.
 
     Parameters
@@ -29,6 +29,8 @@ def save(name, *, command, settings, results, wall_time_s):
         Plain JSON data; NaN and infinity are written as null.
     wall_time_s : float
         How long the computation took, in seconds.
+    folder : Path, optional
+        To write to in place of ``data/results``.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def save(name, *, command, settings, results, wall_time_s):
         "settings": settings,
         "results": results,
     }
-    target = RESULTS / f"{name}.json"
+    target = Path(folder or RESULTS) / f"{name}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(target) as file:
         text = json.dumps(_finite(document), allow_nan=False, indent=1)

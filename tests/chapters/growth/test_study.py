@@ -123,7 +123,7 @@ def test_manifolds_are_smooth_within_the_cube_and_fixed_by_the_seed():
 def test_classes_are_separable_and_each_input_fires_once():
     """The nearest training sample, in spike times, has the right label."""
     task = manifolds.Task()
-    (times, labels), (held_out, truth) = manifolds.make_data(task, seed=5)
+    (times, labels), (held_out, truth), _ = manifolds.make_data(task, seed=5)
     apart = np.abs(held_out[:, None] - times[None]).sum(axis=2)
     assert (labels[apart.argmin(axis=1)] == truth).mean() > 0.95
     spikes = manifolds.spike_trains(torch.from_numpy(held_out[None]), task.steps)

@@ -8,6 +8,7 @@ setting is that of Zenke and Vogels (2021); this code, its series and its networ
 Networks of several seeds train side by side: arrays are [T, S, B, N], time, seeds, batch, neurons.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,8 @@ class Task:
         Amplitudes fall as frequency to the power of minus this.
     harmonics : int
         Highest frequency, in periods along a side of the cube.
-    train, test : int
-        Samples a class for training and held out.
+    train, test, validation : int
+        Samples a class for training, held out, and held out for choosing a learning rate.
     hidden, batch, updates : int
         Neurons a hidden layer, samples an update, updates.
     rate : float
@@ -50,6 +51,7 @@ class Task:
     harmonics: int = 10
     train: int = 100
     test: int = 40
+    validation: int = 0
     hidden: int = 32
     batch: int = 50
     updates: int = 150
@@ -88,15 +90,16 @@ class Manifolds:
 
 
 def make_data(task, seed):
-    """Spike times [samples, N] in steps and labels [samples], for training and held out."""
+    """Spike times [samples, N] in steps and labels [samples]: training, test and validation."""
     rng = np.random.default_rng((seed, 1))
-    points = rng.random((task.classes, task.train + task.test, task.dimensions))
+    parts = np.cumsum([0, task.train, task.test, task.validation])
+    points = rng.random((task.classes, parts[-1], task.dimensions))
     places = Manifolds(task, seed)(points)
     times = np.minimum((places * task.steps).astype(int), task.steps - 1)
     labels = np.broadcast_to(np.arange(task.classes)[:, None], times.shape[:2])
     return [
-        (times[:, part].reshape(-1, task.inputs), labels[:, part].ravel())
-        for part in (slice(task.train), slice(task.train, None))
+        (times[:, i:j].reshape(-1, task.inputs), labels[:, i:j].ravel())
+        for i, j in itertools.pairwise(parts)
     ]
 
 
@@ -154,10 +157,9 @@ def train(task, lif, seeds):
         of the gradient of the first layer's weights at the first update, ``median`` and
         ``longest``: the same over all updates. What is not finite is NaN or infinite.
     """
-    halves = zip(*(make_data(task, seed) for seed in seeds), strict=True)
-    train_set, test_set = (
-        [torch.from_numpy(np.stack(arrays)) for arrays in zip(*half, strict=True)]
-        for half in halves
+    drawn = zip(*(make_data(task, seed) for seed in seeds), strict=True)
+    train_set, test_set, _ = (
+        [torch.from_numpy(np.stack(arrays)) for arrays in zip(*part, strict=True)] for part in drawn
     )
     orders = [np.random.default_rng((seed, 2)) for seed in seeds]
     own = torch.arange(len(seeds))[:, None]
