@@ -4,6 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 STUDY ?= grid
 JOBS ?= -1
+DEVICE ?= cpu
 PAGES := _build/html
 # The C library keeps freed arrays in place of returning them to the system, and asks for huge pages;
 # otherwise the page faults of fresh arrays cost more than the arithmetic. Chapter 8 explains it.
@@ -12,7 +13,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth frameworks bench clean
+.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth converged frameworks bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +61,9 @@ escape: $(READY)  ## The exact gradient with escape noise against surrogate grad
 
 growth: $(READY)  ## How credit grows with tall surrogates, and what networks learn then (half an hour, resumable)
 	$(BIN)/python -m tsbp_core.chapters.growth.study
+
+converged: $(READY)  ## The same networks trained to convergence (DEVICE=cuda: minutes; on a CPU days, resumable)
+	$(BIN)/python -m tsbp_core.chapters.growth.converged --device $(DEVICE)
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers
