@@ -75,3 +75,32 @@ def growth_gains(gains_by_panel, heights):
         ax.legend(loc="lower left", fontsize=9)
     panels[0].set(ylabel="gain in accuracy, points")
     return figure
+
+
+def learning_curves(by_cell, points, columns=2):
+    """Test accuracy against updates of both methods, a panel a cell, with 95 % intervals.
+
+    ``by_cell``: {title: {rho: [3, point]}}, means and the ends of their intervals in percent, as
+    ``verdicts.curves`` gives them; ``points``: updates.
+    """
+    rows = -(-len(by_cell) // columns)
+    figure, panels = axes(
+        rows, columns, width=7.4, height=0.6 + 2.2 * rows, sharex=True, sharey=True, squeeze=False
+    )
+    for ax, (title, by_rho) in zip(panels.flat, by_cell.items(), strict=False):
+        for rho, (mean, low, high) in by_rho.items():
+            ax.fill_between(points, low, high, color=STYLES[rho]["color"], alpha=0.18, linewidth=0)
+            ax.plot(points, mean, **STYLES[rho])
+        ax.set(title=title, xscale="log")
+        ticks = [n for n in (25, 150, 600, 2400) if points[0] <= n <= points[-1]]
+        ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
+        ax.minorticks_off()
+    for ax in panels.flat[len(by_cell) :]:
+        ax.set_axis_off()
+    for ax in panels[:, 0]:
+        ax.set(ylabel="test accuracy, %")
+    for ax in panels.flat[max(0, len(by_cell) - columns) : len(by_cell)]:
+        ax.set(xlabel="updates")
+        ax.tick_params(labelbottom=True)
+    panels[0, 0].legend(loc="lower right")
+    return figure

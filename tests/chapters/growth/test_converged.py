@@ -1,0 +1,463 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from tsbp_core import surrogates, torch_lif
+from tsbp_core.chapters.growth import converged, figures, manifolds, side_by_side, verdicts
+from tsbp_core.chapters.growth import study as growth
+from tsbp_core.neuron import LIF
+
+SMALL = manifolds.Task(
+    steps=20, depth=2, classes=3, inputs=8, train=20, test=10, validation=7, hidden=8, updates=6
+)
+POINTS = len(converged.POINTS)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The arrays are small."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def neurons(*slopes, reset="zero"):
+    return [growth.make_neuron(reset, "area", k, rho) for rho in (1.0, 0.0) for k in slopes]
+
+
+def test_side_by_side_is_as_one_at_a_time():
+    """Each network is the one of ``manifolds.train``, whatever neuron, rate and seed beside it."""
+    lifs, rates, seeds = neurons(4, 10), [0.01, 0.05], [6, 7]
+    many = side_by_side.train(SMALL, lifs, rates, seeds, [2, 6])
+    assert many["test"].shape == many["validation"].shape == (4, 2, 2, 2)
+    losses = many["loss"].mean(axis=0)
+    assert len(np.unique(losses)) == losses.size
+    for n, lif in enumerate(lifs):
+        for r, rate in enumerate(rates):
+            task = manifolds.Task(**{**vars(SMALL), "rate": rate})
+            alone = manifolds.train(task, lif, seeds)
+            np.testing.assert_allclose(losses[n, r], alone["loss"], rtol=1e-5)
+            np.testing.assert_allclose(many["test"][n, r, :, -1], alone["accuracy"], atol=1e-9)
+    one = side_by_side.train(SMALL, lifs[3:], rates[1:], seeds[1:], [6])
+    np.testing.assert_allclose(one["loss"][:, 0, 0, 0], many["loss"][:, 3, 1, 1], rtol=1e-5)
+    assert one["validation"].item() == many["validation"][3, 1, 1, 1]
+
+
+def test_pairs_share_data_first_weights_and_batches():
+    parts = [manifolds.make_data(SMALL, seed) for seed in (6, 7)]
+    train_set, test_set, validation_set = zip(*parts, strict=True)
+    assert [len(train_set[0][1]), len(test_set[0][1]), len(validation_set[0][1])] == [60, 30, 21]
+    fine = manifolds.Task(dimensions=2, train=20, test=10, validation=7)
+    rows = [{tuple(row) for row in times} for times, _ in manifolds.make_data(fine, 6)]
+    assert [len(part) for part in rows] == [200, 100, 70]
+    assert not rows[2] & (rows[0] | rows[1])
+    order = side_by_side.batches(SMALL, [6, 7], 60)
+    assert order.shape == (7, 2, SMALL.batch)
+    assert torch.equal(order[:, 1:], side_by_side.batches(SMALL, [7], 60))
+    lifs = neurons(4, 10)
+    data = side_by_side.to_device(train_set, "cpu")
+    weights = side_by_side.first_weights(SMALL, lifs, 3, [6, 7], data, order[0], "cpu")
+    by_seed = weights[0].view(len(lifs) * 3, 2, *weights[0].shape[1:])
+    assert (by_seed == by_seed[:1]).all()
+    assert not torch.equal(by_seed[0, 0], by_seed[0, 1])
+    times, labels = side_by_side.pick(data, order[1])
+    assert torch.equal(times[1], data[0][1][order[1, 1]])
+    assert torch.equal(labels[1], data[1][1][order[1, 1]])
+    spikes = side_by_side.spike_trains(times, SMALL.steps)
+    expected = manifolds.spike_trains(times, SMALL.steps).transpose(0, 1)
+    assert torch.equal(spikes, expected)
+
+
+def test_accuracy_counts_the_right_seed_and_takes_what_is_not_finite_for_a_guess(monkeypatch):
+    labels = torch.tensor([[0, 1, 2, 2], [2, 2, 1, 0]])
+    logits = torch.nn.functional.one_hot(labels, 3).float().repeat(2, 1, 1)  # [S = 4, B, C]
+    logits[1, 0] = logits[1, 0].roll(1)  # seed 1 of the first neuron: one wrong
+    logits[2, :2] = float("nan")
+    monkeypatch.setattr(side_by_side, "network", lambda spikes, weights, layer: logits)
+    part = torch.zeros(2, 4, 5, dtype=torch.long), labels
+    found = side_by_side.accuracy(part, 20, None, None)
+    np.testing.assert_allclose(found, [1.0, 0.75, (2 + 2 / 3) / 4, 1.0])
+
+
+@pytest.mark.parametrize("name", side_by_side.OPTIMIZERS)
+def test_optimizers_are_those_of_torch_with_a_rate_a_network(name):
+    torch.manual_seed(0)
+    rates = torch.tensor([0.01, 0.3])
+    weights = [torch.randn(2, 3, 4), torch.randn(2, 4, 2)]
+    step = side_by_side.Optimizer(name, [w.clone() for w in weights], rates[:, None, None])
+    lone = [[w[k].clone().requires_grad_() for w in weights] for k in range(2)]
+    theirs = [
+        torch.optim.Adam(own, lr=rate.item())
+        if name == "adam"
+        else torch.optim.SGD(own, lr=rate.item(), momentum=side_by_side.MOMENTUM)
+        for own, rate in zip(lone, rates, strict=True)
+    ]
+    for _ in range(5):
+        gradients = [torch.randn_like(w) for w in weights]
+        step(gradients)
+        for k, optimizer in enumerate(theirs):
+            for w, g in zip(lone[k], gradients, strict=True):
+                w.grad = g[k]
+            optimizer.step()
+    for i, w in enumerate(step.weights):
+        np.testing.assert_allclose(w, np.stack([own[i].detach() for own in lone]), rtol=1e-5)
+
+
+def test_what_cannot_stand_side_by_side_is_refused():
+    lifs = [growth.make_neuron(reset, "area", 4) for reset in growth.RESETS]
+    with pytest.raises(ValueError, match="differ in surrogate"):
+        side_by_side.train(SMALL, lifs, [0.1], [0], [6])
+    with pytest.raises(ValueError, match="optimizer"):
+        side_by_side.train(SMALL, lifs[:1], [0.1], [0], [6], "rprop")
+    for points in ([0, 6], [3, 3], [7]):
+        with pytest.raises(ValueError, match="points"):
+            side_by_side.train(SMALL, lifs[:1], [0.1], [0], points)
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """On a GPU, or in Triton's interpreter where there is none."""
+    pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
+    from tsbp_core.chapters.growth import kernels
+
+    monkeypatch.setenv("TRITON_INTERPRET", "0" if torch.cuda.is_available() else "1")
+    kernels.kernels.cache_clear()
+    yield kernels
+    kernels.kernels.cache_clear()
+
+
+@pytest.mark.parametrize("reset", growth.RESETS)
+def test_kernels_are_the_eager_neurons(kernels, reset):
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    generator = torch.Generator().manual_seed(0)
+    lifs = [
+        LIF(0.9, 0.7, reset, surrogates.Sigmoid(1 / k, unit=unit), rho)
+        for rho in (1.0, 0.0)
+        for unit, k in (("area", 10), ("peak", 25))
+    ]
+    x = 0.6 * torch.randn(8, 30, 5, 7, generator=generator) + 0.2
+    g = torch.randn(8, 30, 5, 7, generator=generator)
+    same = torch.randn(8, 1, 5, 7, generator=generator).expand_as(x)
+    for credits in (g, same):
+        leaf = x.to(device).requires_grad_()
+        s = kernels.layer(lifs, 2, device)(leaf)
+        (dx,) = torch.autograd.grad(s, leaf, credits.to(device))
+        for k in range(8):
+            own = x[k].clone().requires_grad_()
+            expected = torch_lif.lif(own, lifs[k // 2], "eager")
+            (slope,) = torch.autograd.grad(expected, own, credits[k])
+            assert torch.equal(s[k].cpu(), expected)
+            assert (dx[k].cpu() - slope).norm() < 1e-5 * slope.norm()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_learns_the_same():
+    lifs = neurons(4, 10)
+    task = manifolds.Task(**{**vars(SMALL), "updates": 3})
+    here, there = (
+        side_by_side.train(task, lifs, [0.01, 0.05], [6, 7], [3], device=device)
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(there["loss"], here["loss"], rtol=1e-3)
+
+
+def test_the_plan_is_what_is_run():
+    names = [cell.name for group, _ in converged.BLOCKS.values() for cell in group]
+    assert len(set(names)) == len(names) - len(converged.MAIN) - len(converged.SHALLOW)
+    looks = {name: len(converged.family(name)) for name in converged.FAMILIES}
+    assert looks == {"verdict": 44, "near": 24, "momentum": 6}
+    assert sum(cell.height <= 2.5 for cell in converged.MAIN) == 10
+    assert sum(cell.height >= 6.25 for cell in converged.MAIN) == 4
+    assert not set(converged.SEEDS) & set(converged.MORE_SEEDS)
+    heights = {round(c.height, 6) for c in converged.MAIN if c.unit == "area"}
+    assert heights == {1.0, 2.5, 3.5, 5.0, 6.25, 25.0}
+    assert converged.UPDATES % converged.STRETCH == 0
+    assert {150, 300, 600} <= set(converged.POINTS)
+    cell = converged.Cell("area", 10, "zero", 1)
+    assert cell.name in {name.rsplit("/", 1)[0] for name in growth.conditions()}
+    assert cell.lif(0.0) == growth.make_neuron("zero", "area", 10, 0.0)
+
+
+def test_heights_near_the_bound_are_the_same_multiples_of_it():
+    usual = [c for c in converged.MAIN if c.unit == "area" and 2 < c.height < 7]
+    for reset in growth.RESETS:
+        expected = sorted(c.multiple for c in usual if c.reset == reset)
+        for decay, threshold in converged.NEAR:
+            own = [
+                c.multiple
+                for c in converged.near_cells()
+                if (c.reset, c.decay, c.threshold) == (reset, decay, threshold)
+            ]
+            np.testing.assert_allclose(sorted(own), expected)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A study of two blocks that trains in a moment."""
+    monkeypatch.setattr(converged, "UPDATES", 4)
+    monkeypatch.setattr(converged, "POINTS", (2, 4))
+    monkeypatch.setattr(converged, "STRETCH", 2)
+    monkeypatch.setattr(converged, "RATES", {(1, "adam"): (0.01, 0.1), (2, "adam"): (0.02, 0.1)})
+    monkeypatch.setattr(
+        converged, "TRAIN", {"train": 12, "validation": 4, "test": 5, "updates": 4, "hidden": 6}
+    )
+    pairs = (("area", 4), ("peak", 10))
+    blocks = {
+        "main": (converged.cells(pairs, depth=1, steps=10), (20, 21)),
+        "long": (converged.cells(pairs[:1], depth=2, steps=10), (20,)),
+    }
+    monkeypatch.setattr(converged, "BLOCKS", blocks)
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tiny, tmp_path):
+    whole = converged.run(tmp_path / "whole", blocks=("main", "long"), report=lambda line: None)
+    assert {name: sorted(by_seed) for name, by_seed in whole["cells"].items()} == {
+        cell.name: [str(seed) for seed in seeds]
+        for group, seeds in converged.BLOCKS.values()
+        for cell in group
+    }
+    lines = []
+
+    def cut(line):
+        lines.append(line)
+        if len(lines) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        converged.run(tmp_path / "cut", blocks=("main", "long"), report=cut)
+    assert len(converged.open_results(tmp_path / "cut")["runs"]) == 1
+    again = converged.run(tmp_path / "cut", blocks=("main", "long"), report=lines.append)
+    assert again["cells"] == whole["cells"]
+    assert len(lines) == len(whole["runs"][0]["units"]) == 10
+    assert [len(run["units"]) for run in again["runs"]] == [3, 7]
+    kept = again["cells"]["area/slope=4/zero/depth=1/T=10"]["21"]
+    assert np.shape(kept["test"]) == np.shape(kept["validation"]) == (2, 2, 2)
+    assert np.shape(kept["loss"]) == (2, 2, 2)
+
+
+def test_together_or_alone_a_cell_gets_its_own_numbers(tiny):
+    """A unit of all cells gives each cell and seed what it would have had alone."""
+    (_, group, seeds), *_ = converged.units(["main"], {}, together=True)
+    assert len(group) == 2 and seeds == [20, 21]
+    together = converged.train(group, seeds, "cpu")
+    numbers = []
+    for cell in group:
+        for seed in seeds:
+            alone = converged.train([cell], [seed], "cpu")[cell.name][str(seed)]
+            ours = together[cell.name][str(seed)]
+            assert ours["test"] == alone["test"] and ours["validation"] == alone["validation"]
+            np.testing.assert_allclose(ours["loss"], alone["loss"], atol=2e-3)
+            numbers.append(alone["loss"])
+    assert len(np.unique(np.reshape(numbers, (-1, 2)), axis=0)) == 2 * 2 * 2 * 2
+
+
+def test_time_that_is_not_there_is_not_spent(tiny, tmp_path):
+    lines = []
+    found = converged.run(tmp_path, blocks=("main", "long"), seconds=0.0, report=lines.append)
+    assert found == {"cells": {}, "runs": []}
+    assert len(lines) == 10 and all("passed over" in line for line in lines)
+
+
+def test_results_of_other_settings_are_not_mixed_in(tiny, tmp_path, monkeypatch):
+    converged.run(tmp_path, blocks=("long",), report=lambda line: None)
+    monkeypatch.setattr(converged, "STRETCH", 4)
+    with pytest.raises(SystemExit, match="other settings"):
+        converged.main(["--out", str(tmp_path)])
+
+
+def make_record(validation, test, loss=None):
+    """From ends [rho, rate, seed]: curves that are there from the first update."""
+    curves = {
+        "validation": np.repeat(np.asarray(validation, float)[..., None], POINTS, axis=-1),
+        "test": np.repeat(np.asarray(test, float)[..., None], POINTS, axis=-1),
+    }
+    shape = curves["test"].shape[:-1]
+    return {**curves, "loss": np.full((*shape, 8), 0.5) if loss is None else loss}
+
+
+def test_the_test_part_chooses_no_rate():
+    validation = [[[80, 80], [70, 70]], [[60, 60], [75, 75]]]
+    test = [[[50, 52], [99, 99]], [[99, 99], [40, 44]]]
+    ends, rates = verdicts.at_own_best(make_record(validation, test), verdicts.end)
+    assert rates.tolist() == [0, 1]
+    assert ends.tolist() == [[50, 52], [40, 44]]
+    early = verdicts.stopped_early(make_record(validation, test))
+    assert early.tolist() == [[50, 52], [40, 44]]
+    gain = verdicts.difference(ends)
+    assert gain[0] == 9 and gain[1] < 9 < gain[2]
+
+
+def test_early_stopping_takes_the_test_of_its_best_validation():
+    record = make_record([[[50, 50]], [[50, 50]]], [[[60, 62]], [[50, 50]]])
+    record["validation"][0, 0, :, 3] = 90
+    record["test"][0, 0, :, 3] = [70, 71]
+    record["test"][0, 0, :, 5] = 100
+    assert verdicts.stopped_early(record)[0].tolist() == [70, 71]
+
+
+def test_curves_are_those_of_each_methods_best_rate():
+    validation = [[[80, 80], [70, 70]], [[60, 60], [75, 75]]]
+    test = [[[50, 52], [99, 99]], [[99, 99], [40, 44]]]
+    by_rho = verdicts.curves(make_record(validation, test))
+    assert by_rho[1.0].shape == (3, POINTS)
+    assert by_rho[1.0][0, 0] == 51 and by_rho[0.0][0, -1] == 42
+    np.testing.assert_allclose(by_rho[0.0][2] - 42, 12.7062 * 2, rtol=1e-4)
+    np.testing.assert_allclose(42 - by_rho[0.0][1], 12.7062 * 2, rtol=1e-4)
+    figure = figures.learning_curves({"a": by_rho, "b": by_rho, "c": by_rho}, converged.POINTS)
+    assert [ax.get_title(loc="left") for ax in figure.axes[:3]] == ["a", "b", "c"]
+    for ax in figure.axes[:3]:
+        complete, dropped = ax.lines
+        assert (complete.get_linestyle(), dropped.get_linestyle()) == ("-", "--")
+        np.testing.assert_allclose(complete.get_xdata(), converged.POINTS)
+        np.testing.assert_allclose(complete.get_ydata(), 51)
+    assert not figure.axes[3].axison
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-1.9, 1.9, "equal"),
+        (0.5, 1.9, "equal"),
+        (0.5, 2.0, "help"),
+        (3.0, 9.0, "help"),
+        (-9.0, -0.1, "harm"),
+        (-2.0, 1.0, "open"),
+        (0.0, 3.0, "open"),
+        (float("nan"), float("nan"), "open"),
+    ],
+)
+def test_verdicts_at_their_edges(low, high, expected):
+    assert verdicts.judge(low, high, 2.0) == expected
+
+
+def test_intervals_are_students_and_widen_with_the_looks():
+    pair = np.array([[3.0, 5.0, 4.0, 8.0], [1.0, 2.0, 3.0, 4.0]])
+    mean, low, high = verdicts.difference(pair)
+    assert mean == 2.5
+    half = 3.1824463 * np.std([2, 3, 1, 4], ddof=1) / 2  # t quantile 0.975, 3 degrees of freedom
+    np.testing.assert_allclose([low, high], [2.5 - half, 2.5 + half])
+    wider = verdicts.difference(pair, looks=5)
+    np.testing.assert_allclose(wider[2] - 2.5, half * 5.8409093 / 3.1824463)  # 0.995
+
+
+def test_updates_to_a_target():
+    points = converged.POINTS
+    row = np.full(POINTS, 50.0)
+    row[0], row[1], row[4:] = 20.0, 40.0, 80.0
+    never, at_once = np.full(POINTS, 30.0), np.full(POINTS, 90.0)
+    found = verdicts.updates_to(np.stack([row, never, at_once]), 45.0)
+    np.testing.assert_allclose(found[0], (points[1] + points[2]) / 2)
+    assert np.isinf(found[1])
+    np.testing.assert_allclose(found[2], points[0] * 35 / 80)
+    np.testing.assert_allclose(verdicts.updates_to(row, 80.0), points[4])
+    assert verdicts.updates_to(row, 5.0) == 0.0
+
+
+def ramp(start):
+    """Accuracy from 10 to 90 %, linear over ``start`` updates."""
+    return np.minimum(90.0, 10 + 80 * np.array(converged.POINTS) / start)
+
+
+def test_speed_compares_times_to_one_target():
+    curves = np.stack([[ramp(500), ramp(600)], [ramp(1000), ramp(1200)]])[:, None]
+    record = {"validation": curves, "test": curves}
+    found = verdicts.speed(record, looks=1)
+    np.testing.assert_allclose(found["target"], 82.0)
+    np.testing.assert_allclose(found["updates"], 0.9 * np.sqrt([500 * 600, 1000 * 1200]), rtol=1e-6)
+    np.testing.assert_allclose(found["ratio"], 0.5, rtol=1e-6)
+    assert found["verdict"] == "faster" and found["never"].tolist() == [0, 0]
+    turned = {key: values[::-1] for key, values in record.items()}
+    assert verdicts.speed(turned, looks=1)["verdict"] == "slower"
+    stuck = curves.copy()
+    stuck[1, 0, 1] = 50.0
+    found = verdicts.speed({"validation": curves, "test": stuck}, looks=1)
+    np.testing.assert_allclose(found["target"], 10 + 0.9 * 60)
+    assert found["never"].tolist() == [0, 1]
+    np.testing.assert_allclose(
+        found["updates"][1], np.sqrt(0.675 * 1000 * converged.UPDATES), rtol=1e-6
+    )
+    hopeless = {"validation": stuck[:, :, 1:].repeat(2, axis=2), "test": curves}
+    assert verdicts.speed(hopeless, looks=1)["rates"] == [0, 0]
+
+
+def test_average_accuracy_starts_from_chance():
+    np.testing.assert_allclose(
+        verdicts.average(np.full(POINTS, 90.0)), 90 - 80 * 12.5 / converged.UPDATES
+    )
+
+
+def test_flat_is_said_of_both_methods_and_of_the_mean():
+    loss = np.full((2, 1, 3, 8), 0.5)
+    record = make_record(np.full((2, 1, 3), 50), np.full((2, 1, 3), 50), loss)
+    assert verdicts.flat(record, [0, 0])
+    loss[1, 0, :, -1] = 0.47
+    assert not verdicts.flat(record, [0, 0])
+    loss[1, 0, :, -1] = 0.48
+    assert verdicts.flat(record, [0, 0])
+    loss[..., -2:] = 0.019, 0.0
+    assert verdicts.flat(record, [0, 0])
+
+
+def saved(ends):
+    """What a results file holds of a cell, from ends by rho, equal at all rates."""
+    rates = 7
+    return {
+        str(seed): {
+            part: np.rint([[[10 * (end + 0.1 * seed)] * POINTS] * rates for end in ends]).tolist()
+            for part in ("validation", "test")
+        }
+        | {"loss": [[[0.1] * 8] * rates] * 2}
+        for seed in range(10, 14)
+    }
+
+
+def test_a_cell_is_summed_up():
+    cell = converged.MAIN[0]
+    found = {"cells": {cell.name: saved((70, 60))}}
+    (summary,) = verdicts.summaries(found, "verdict").values()
+    assert summary["verdict"] == "help" and summary["flat"] and summary["seeds"] == 4
+    np.testing.assert_allclose(summary["gain"], 10.0, atol=1e-6)
+    np.testing.assert_allclose(summary["at"][150], 10.0, atol=1e-6)
+    assert summary["edge"] == [True, True] and summary["rates"] == [cell.rates[0]] * 2
+    assert len(summary["by_rate"]) == 7
+
+
+def judged(**changed):
+    """Summaries with verdicts: ends equal and speed faster but for the cells that a test names."""
+    found = {}
+    for cell in converged.family("verdict"):
+        ends = "harm" if cell.height >= 6 else "equal"
+        found[cell.name] = {"verdict": ends, "speed": {"verdict": "faster"}}
+    return found
+
+
+def test_the_rules_are_read_off_the_verdicts():
+    by_name = judged()
+    expected = {
+        "keep, in the end": "refuted",
+        "keep, for speed": "stands",
+        "drop": "stands",
+        "bound": "stands",
+    }
+    assert verdicts.rules(by_name) == expected
+    low = [cell for cell in converged.MAIN if cell.height <= 2.5]
+    for cell in low[:5]:
+        by_name[cell.name]["verdict"] = "help"
+    assert verdicts.rules(by_name)["keep, in the end"] == "stands"
+    elsewhere = next(cell for cell in converged.SHALLOW if cell.multiple <= 1)
+    by_name[elsewhere.name]["verdict"] = "harm"
+    assert verdicts.rules(by_name)["keep, in the end"] == "refuted"
+    assert verdicts.rules(by_name)["bound"] == "refuted"
+    for cell in low:
+        by_name[cell.name]["verdict"] = "open"
+    assert verdicts.rules(by_name)["keep, in the end"] == "undecided"
+    tall = next(cell for cell in converged.MAIN if cell.height > 6)
+    by_name[tall.name]["verdict"] = "open"
+    assert verdicts.rules(by_name)["drop"] == "undecided"
+    by_name[tall.name]["verdict"] = "equal"
+    assert verdicts.rules(by_name)["drop"] == "refuted"
+    del by_name[tall.name]
+    assert verdicts.rules(by_name) is None
