@@ -152,15 +152,17 @@ def test_kernels_are_the_eager_neurons(kernels, reset):
             assert (dx[k].cpu() - slope).norm() < 1e-5 * slope.norm()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_learns_the_same():
+def test_training_with_the_kernels_is_the_same(kernels, monkeypatch):
+    """On a GPU on it, else the kernels in Triton's interpreter in the place of the CPU's layer."""
     lifs = neurons(4, 10)
-    task = manifolds.Task(**{**vars(SMALL), "updates": 3})
-    here, there = (
-        side_by_side.train(task, lifs, [0.01, 0.05], [6, 7], [3], device=device)
-        for device in ("cpu", "cuda")
-    )
-    np.testing.assert_allclose(there["loss"], here["loss"], rtol=1e-3)
+    task = manifolds.Task(**{**vars(SMALL), "updates": 3, "batch": 5, "test": 1, "validation": 1})
+    here = side_by_side.train(task, lifs, [0.01, 0.05], [6, 7], [3])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        monkeypatch.setattr(side_by_side, "lif_layer", kernels.layer)
+    there = side_by_side.train(task, lifs, [0.01, 0.05], [6, 7], [3], device=device)
+    np.testing.assert_allclose(there["loss"], here["loss"], rtol=1e-4)
+    assert (here["loss"][-1, :2] != here["loss"][-1, 2:]).mean() > 0.5  # a wrong rho would show
 
 
 def test_the_plan_is_what_is_run():
@@ -211,27 +213,31 @@ def tiny(monkeypatch):
     monkeypatch.setattr(converged, "BLOCKS", blocks)
 
 
-def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tiny, tmp_path):
-    whole = converged.run(tmp_path / "whole", blocks=("main", "long"), report=lambda line: None)
-    assert {name: sorted(by_seed) for name, by_seed in whole["cells"].items()} == {
-        cell.name: [str(seed) for seed in seeds]
-        for group, seeds in converged.BLOCKS.values()
-        for cell in group
-    }
+@pytest.mark.parametrize("every", [0.0, 1e6])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tiny, tmp_path, monkeypatch, every):
+    monkeypatch.setattr(converged, "EVERY", every)
     lines = []
 
     def cut(line):
         lines.append(line)
+        held = len(converged.open_results(tmp_path / "cut")["cells"])
+        assert held == (0 if every else (len(lines) + 1) // 2)
         if len(lines) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         converged.run(tmp_path / "cut", blocks=("main", "long"), report=cut)
-    assert len(converged.open_results(tmp_path / "cut")["runs"]) == 1
-    again = converged.run(tmp_path / "cut", blocks=("main", "long"), report=lines.append)
+    assert [len(run["units"]) for run in converged.open_results(tmp_path / "cut")["runs"]] == [3]
+    converged.run(tmp_path / "cut", blocks=("main", "long"), report=lines.append)
+    again = converged.open_results(tmp_path / "cut")
+    assert [len(run["units"]) for run in again["runs"]] == [3, 7] and len(lines) == 10
+    whole = converged.run(tmp_path / "whole", blocks=("main", "long"), report=lambda line: None)
     assert again["cells"] == whole["cells"]
-    assert len(lines) == len(whole["runs"][0]["units"]) == 10
-    assert [len(run["units"]) for run in again["runs"]] == [3, 7]
+    assert {name: sorted(by_seed) for name, by_seed in whole["cells"].items()} == {
+        cell.name: [str(seed) for seed in seeds]
+        for group, seeds in converged.BLOCKS.values()
+        for cell in group
+    }
     kept = again["cells"]["area/slope=4/zero/depth=1/T=10"]["21"]
     assert np.shape(kept["test"]) == np.shape(kept["validation"]) == (2, 2, 2)
     assert np.shape(kept["loss"]) == (2, 2, 2)

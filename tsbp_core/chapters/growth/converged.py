@@ -93,6 +93,8 @@ TRAIN = {"train": 100, "validation": 50, "test": 100, "updates": UPDATES}
 """Samples a class, and updates."""
 SECONDS_OF_WORK = {"cuda": 0.05, "cpu": 100.0}
 """A guess, before anything was timed, of the seconds that a million of ``work`` takes."""
+EVERY = 20.0
+"""Seconds of training after which results are saved."""
 SEEDS, MORE_SEEDS = tuple(range(20, 30)), tuple(range(30, 40))
 MARGIN = 2.0
 """Points that matter."""
@@ -296,49 +298,57 @@ def open_results(folder):
 
 
 def run(folder, device="cpu", blocks=tuple(BLOCKS), seconds=None, report=print):
-    """Train what ``folder`` lacks, unit after unit, and save after each.
+    """Train what ``folder`` lacks, unit after unit; save every EVERY seconds and at the end.
 
     With ``seconds``, a unit that would by the pace so far take longer than is left is passed over.
     Returns what there is then.
     """
-    start = time.perf_counter()
+    start = saved = time.perf_counter()
     found = open_results(folder)
     device = torch.device(device)
     pace = SECONDS_OF_WORK[device.type]
-    modules = (neuron, surrogates, torch_lif, manifolds, side_by_side)
-    code = b"".join(Path(module.__file__).read_bytes() for module in modules)
-    made = {
-        **results.provenance(),
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
-        "code": hashlib.sha256(code).hexdigest()[:16],
-        "units": [],
-    }
-    for block, group, seeds in units(blocks, found["cells"], together=device.type == "cuda"):
-        begun = time.perf_counter()
-        size = work(group, seeds)
-        name = f"{block}: {group[0].name} and {len(group) - 1} more, seeds {seeds}"
-        if seconds is not None and begun - start + pace * size > seconds:
-            report(f"passed over, as it would take {pace * size:.0f} s: {name}")
-            continue
-        trained = train(group, seeds, device)
-        took = time.perf_counter() - begun
-        pace = took / size
-        for cell, by_seed in trained.items():
-            found["cells"].setdefault(cell, {}).update(by_seed)
-        made["units"].append([block, group[0].name, len(group), seeds, round(took, 2)])
-        found["runs"] = [run for run in found["runs"] if run is not made] + [made]
+    made = {**results.provenance(), **machine(device), "units": []}
+
+    def save():
         results.save(
             NAME,
             command="make converged",
             settings=settings(),
-            results=found,
-            wall_time_s=sum(unit[-1] for run in found["runs"] for unit in run["units"]),
+            results={**found, "runs": [*found["runs"], made]},
+            wall_time_s=sum(unit[-1] for run in [*found["runs"], made] for unit in run["units"]),
             folder=folder,
         )
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-        report(f"{time.perf_counter() - start:6.1f} s, of which {took:.1f} s for {name}")
+
+    try:
+        for block, group, seeds in units(blocks, found["cells"], together=device.type == "cuda"):
+            begun = time.perf_counter()
+            size = work(group, seeds)
+            name = f"{block}: {group[0].name} and {len(group) - 1} more, seeds {seeds}"
+            if seconds is not None and begun - start + pace * size > seconds:
+                report(f"passed over, as it would take {pace * size:.0f} s: {name}")
+                continue
+            for cell, by_seed in train(group, seeds, device).items():
+                found["cells"].setdefault(cell, {}).update(by_seed)
+            now = time.perf_counter()
+            took = now - begun
+            pace = took / size
+            made["units"].append([block, group[0].name, len(group), seeds, round(took, 2)])
+            if now - saved > EVERY:
+                save()
+                saved = time.perf_counter()
+            report(f"{now - start:6.1f} s, of which {took:.1f} s for {name}")
+    finally:
+        if made["units"]:
+            save()
     return found
+
+
+def machine(device):
+    """The device's name and a digest of the code that the numbers come from."""
+    modules = (neuron, surrogates, torch_lif, manifolds, side_by_side)
+    code = b"".join(Path(module.__file__).read_bytes() for module in modules)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    return {"device": name, "code": hashlib.sha256(code).hexdigest()[:16]}
 
 
 def main(argv=None):
