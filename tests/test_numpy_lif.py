@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from conftest import RESETS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,11 +130,24 @@ def test_trace_loss_gradient_by_differences(rng):
         ("reset_gradient", -0.1, r"reset_gradient must be in \[0, 1\], got -0.1"),
         ("reset_gradient", True, "reset_gradient must be a number, got True"),
         ("surrogate", "sigmoid", "surrogate must be an object such as"),
+        ("surrogate", surrogates.Sigmoid, "surrogate must be an object such as"),
+        ("decay", np.True_, "decay must be a number, got np.True_$"),
+        ("threshold", 1j, "threshold must be a number, got 1j"),
+        ("decay", np.array([0.5]), r"got array\(\[0.5\]\); it is a constant, which nothing trains"),
+        ("decay", torch.tensor(0.5), r"got tensor\(0.5000\); it is a constant, .* pass float\("),
     ],
 )
 def test_bad_parameters_are_named(field, value, message):
     with pytest.raises(ValueError, match=message):
         LIF(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["decay", "threshold", "reset_gradient"])
+@pytest.mark.parametrize("value", [np.float32(0.8), np.float64(0.8), np.int64(1), 1])
+def test_numpy_scalars_become_python_floats(field, value):
+    lif = LIF(**{field: value})
+    assert type(getattr(lif, field)) is float
+    assert lif == LIF(**{field: float(value)})
 
 
 @pytest.mark.parametrize(

@@ -248,9 +248,19 @@ def test_a_second_derivative_is_refused(backend):
         torch.autograd.grad(s.sum(), x, create_graph=True)
 
 
-def test_nan_passes_through():
-    s = torch_lif.lif(torch.tensor([0.5, float("nan"), 2.0]), LIF())
-    assert s.tolist() == [0.0, 0.0, 0.0]
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reset", RESETS)
+def test_nan_passes_through(reset, backend):
+    """To the spikes from its step on, and to the whole gradient; other neurons are as they were."""
+    lif = LIF(reset=reset, surrogate=surrogates.Rectangle())
+    x = torch.tensor([0.5, float("nan"), 2.0, 2.0], dtype=torch.float64)
+    x = torch.stack([x, torch.full_like(x, 0.7)], dim=1)
+    g = torch.ones_like(x)
+    s, dx = spikes_and_gradient(lambda x: torch_lif.lif(x, lif, backend), x, g)
+    assert s[0, 0] == 0
+    assert np.isnan(s[1:, 0]).all()
+    assert np.isnan(dx[:, 0]).all()
+    assert_agree((s[:, 1], dx[:, 1]), reference(x[:, 1], g[:, 1], lif))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tsbp_core import network, numpy_lif
+from tsbp_core import checks, network, numpy_lif
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ def central_difference(f, x, step=1e-5):
     ----------
     f : callable
         Takes a stack of inputs ``[K, *x.shape]`` and returns their K losses.
-    x : ndarray of float64
+    x : ndarray of float32 or float64
+        The point, cast to float64.
     step : float, default 1e-5
         Half the distance between the two points compared.
     """
+    x = checks.floating("x", x, "[...]").astype(float)
     nudge = step * np.eye(x.size).reshape(x.size, *x.shape)
     return ((f(x + nudge) - f(x - nudge)) / (2.0 * step)).reshape(x.shape)
 
@@ -48,8 +50,9 @@ def central_difference(f, x, step=1e-5):
 def complex_step(f, x, step=1e-30):
     """Gradient of ``f`` at ``x`` by the complex step: Im f(x + i step) / step, no cancellation.
 
-    ``f`` must be complex-analytic; otherwise see ``central_difference``.
+    ``f`` must be complex-analytic; otherwise, and for the arguments, see ``central_difference``.
     """
+    x = checks.floating("x", x, "[...]").astype(float)
     nudge = step * np.eye(x.size).reshape(x.size, *x.shape)
     return (f(x + 1j * nudge).imag / step).reshape(x.shape)
 
@@ -62,13 +65,13 @@ def check(x, lif, *, loss=None, method="central"):
 
     Parameters
     ----------
-    x : ndarray [T, ...] of float64
-        Input current.
+    x : ndarray [T, ...], float32 or float64
+        Input current, cast to float64.
     lif : LIF
         The neuron. Both rho = 1 and rho = 0 are checked, whatever its ``reset_gradient`` is.
     loss : callable, optional
         Maps spikes [T, ...] to (loss, dL/dspikes [T, ...]); a loss with axes is summed over them.
-        Default: ``TraceLoss`` with a silent target.
+        The spikes are complex under "complex". Default: ``TraceLoss`` with a silent target.
     method : {"central", "complex"}, default "central"
         "complex" needs an analytic surrogate: Sigmoid, Gaussian or Arctan.
 
@@ -79,8 +82,10 @@ def check(x, lif, *, loss=None, method="central"):
     Raises
     ------
     ValueError
-        If the method is unknown, or is "complex" with a surrogate that is not analytic.
+        If the method is unknown, or is "complex" with a surrogate that is not analytic; if an array
+        has other axes or dtypes or is not finite, or shapes do not fit.
     """
+    x = checks.floating("x", x).astype(float)
     return _check_layer(x, lif, lambda x: x, lambda dx: dx, loss, method)
 
 
@@ -89,11 +94,13 @@ def check_weights(w, inputs, lif, *, loss=None, method="central"):
 
     Parameters
     ----------
-    w : ndarray [N, M] of float64
-        Input weights of M neurons.
+    w : ndarray [N, M], float32 or float64
+        Input weights of M neurons, cast to float64.
     inputs : ndarray [T, N]
-        Input spikes or traces.
+        Input spikes or traces, cast to float64.
     """
+    w = checks.floating("w", w, "[N, M]").astype(float)
+    inputs = checks.spikes("inputs", inputs, "[T, N]").astype(float)
     return _check_layer(w, lif, lambda w: inputs @ w, lambda dx: inputs.T @ dx, loss, method)
 
 
@@ -102,11 +109,14 @@ def check_network(w1, w2, inputs, lif, *, loss=None, method="central"):
 
     Parameters
     ----------
-    w1, w2 : ndarray [N, M], [M, K] of float64
-        Weights into the hidden and into the output layer.
+    w1, w2 : ndarray [N, M], [M, K], float32 or float64
+        Weights into the hidden and into the output layer, cast to float64.
     inputs : ndarray [T, B, N]
-        Input spikes or traces of B samples.
+        Input spikes or traces of B samples, cast to float64.
     """
+    w1 = checks.floating("w1", w1, "[N, M]").astype(float)
+    w2 = checks.floating("w2", w2, "[M, K]").astype(float)
+    inputs = checks.spikes("inputs", inputs, "[T, B, N]").astype(float)
     loss = loss or numpy_lif.TraceLoss(np.zeros((*inputs.shape[:2], w2.shape[1])))
     hidden, output = network.forward(inputs, w1, w2, lif, smooth=True)
     g = loss(output.spikes)[1]
@@ -165,6 +175,10 @@ def _compare(p, lif, loss_at, gradient, spikes, method):
 
 
 def relative_error(gradient, reference):
-    """||gradient - reference|| / ||reference||, and 0 where both vanish."""
+    """||gradient - reference|| / ||reference||, of equal shapes; 0 where both vanish.
+
+    Where only the reference vanishes, it is ||gradient||.
+    """
+    checks.same_shape("gradient", gradient, "reference", reference)
     error, size = np.linalg.norm(gradient - reference), np.linalg.norm(reference)
     return float(error / size) if size else float(error)

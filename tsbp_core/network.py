@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsbp_core import numpy_lif
+from tsbp_core import checks, numpy_lif
 
 
 def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=None):
@@ -11,8 +11,8 @@ def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=None):
     Parameters
     ----------
     inputs : ndarray [T, B, N]
-        Input spikes or traces of B samples.
-    w1, w2 : ndarray [N, M], [M, K]
+        Input spikes or traces of B samples; booleans and whole numbers are cast to float64.
+    w1, w2 : ndarray [N, M], [M, K], float32 or float64 (complex only with ``smooth``)
         Weights into the hidden and into the output layer.
     lif : LIF
         The neurons of both layers.
@@ -23,7 +23,15 @@ def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=None):
     -------
     hidden, output : Run, Run
         Spikes and membranes, [T, B, M] and [T, B, K].
+
+    Raises
+    ------
+    ValueError
+        If an array has other axes or dtypes or is not finite, or shapes do not fit.
     """
+    inputs = checks.spikes("inputs", inputs, "[T, B, N]")
+    w1 = checks.floating("w1", w1, "[N, M]", complex_ok=smooth)
+    w2 = checks.floating("w2", w2, "[M, K]", complex_ok=smooth)
     frozen1, frozen2 = reset_spikes or (None, None)
     hidden = numpy_lif.forward(inputs @ w1, lif, smooth=smooth, reset_spikes=frozen1)
     output = numpy_lif.forward(hidden.spikes @ w2, lif, smooth=smooth, reset_spikes=frozen2)
@@ -31,7 +39,13 @@ def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=None):
 
 
 def backward(g, inputs, hidden, output, w2, lif):
-    """Return dL/dw1 and dL/dw2, given ``g`` = dL/ds of the output spikes [T, B, K]."""
+    """Return dL/dw1 and dL/dw2, given ``g`` = dL/ds of the output spikes [T, B, K].
+
+    The rest are the arguments and the runs of ``forward``. Arrays that do not fit are refused with
+    a ValueError.
+    """
+    inputs = checks.spikes("inputs", inputs, "[T, B, N]")
+    w2 = checks.floating("w2", w2, "[M, K]")
     dx2 = numpy_lif.backward(g, output, lif)
     dx1 = numpy_lif.backward(dx2 @ w2.T, hidden, lif)
     dw1 = np.tensordot(inputs, dx1, axes=((0, 1), (0, 1)))
@@ -46,11 +60,12 @@ def train(inputs, targets, w1, w2, lif, *, lr=0.5, updates=200, tau=3.0):
     ----------
     inputs : ndarray [T, B, N]
     targets : ndarray [T, B, K]
-        Target spikes of the output layer.
+        Target spikes of the output layer; axes of length 1 as in ``numpy_lif.TraceLoss``.
     w1, w2 : ndarray [N, M], [M, K]
         Initial weights; left as they are.
-    lr, updates, tau
-        Learning rate, number of updates, time constant of the trace in steps.
+    lr, updates, tau : float, int, float
+        Learning rate (default 0.5), number of updates (200), time constant of the trace in steps
+        (3).
 
     Returns
     -------
@@ -60,7 +75,8 @@ def train(inputs, targets, w1, w2, lif, *, lr=0.5, updates=200, tau=3.0):
         Mean loss a sample before each update.
     """
     loss = numpy_lif.TraceLoss(targets, tau)
-    samples = inputs.shape[1]
+    lr = checks.number("lr", lr)
+    samples = np.shape(inputs)[1]
     losses = np.empty(updates)
     for i in range(updates):
         hidden, output = forward(inputs, w1, w2, lif)

@@ -6,6 +6,7 @@ what you read here is what runs everywhere, compiled kernels included.
 
 from dataclasses import dataclass, field
 
+from tsbp_core.checks import number
 from tsbp_core.surrogates import FastSigmoid, Surrogate
 
 RESETS = ("zero", "subtract", "none")
@@ -14,6 +15,8 @@ RESETS = ("zero", "subtract", "none")
 @dataclass(frozen=True)
 class LIF:
     """Parameters of a leaky integrate-and-fire neuron and of its gradient.
+
+    Numbers, NumPy's among them, are kept as Python floats. They are constants: tensors are refused.
 
     Parameters
     ----------
@@ -42,9 +45,7 @@ class LIF:
 
     def __post_init__(self):
         for name in ("decay", "threshold", "reset_gradient"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ValueError(f"{name} must be a number, got {value!r}")
+            object.__setattr__(self, name, number(name, getattr(self, name)))
         for name in ("decay", "reset_gradient"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
@@ -81,12 +82,12 @@ def reset_slope(u, s, h, lif):
     if lif.reset == "none":
         return 1.0
     if lif.reset == "zero":
-        lost, dv_du = u, 1.0 - s
+        dv_du, lost = 1.0 - s, u
     else:
-        lost, dv_du = lif.threshold, 1.0
-    if lif.reset_gradient != 0.0:
-        dv_du = dv_du - lif.reset_gradient * lost * h
-    return dv_du
+        dv_du, lost = 1.0, lif.threshold
+    if lif.reset_gradient == 0.0:
+        return dv_du
+    return dv_du - lif.reset_gradient * lost * h
 
 
 def credit(g, eps, h, slope):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tsbp_core import checks
 from tsbp_core.neuron import charge, credit, reset, reset_slope
 from tsbp_core.surrogates import heaviside
 
@@ -30,7 +31,7 @@ def forward(x, lif, *, smooth=False, reset_spikes=None):
     smooth : bool, default False
         Replace the step H by sigma, the antiderivative of h, in the output and in the reset. The
         run is then differentiable, and ``backward`` with rho = 1 is its exact gradient.
-    reset_spikes : ndarray [T, ...], optional
+    reset_spikes : ndarray [T, ...] of the shape of ``x``, optional
         Spikes that the reset uses in place of this run's own: the reset "frozen".
 
     Returns
@@ -41,11 +42,13 @@ def forward(x, lif, *, smooth=False, reset_spikes=None):
     Raises
     ------
     ValueError
-        If ``x`` has no time axis, is empty, is not of a floating dtype or is not finite.
+        If ``x`` has no time axis, is empty, is not of these dtypes or is not finite, or if
+        ``reset_spikes`` is not a finite array of its shape.
     """
-    x = _checked("x", x, complex_ok=smooth)
-    if reset_spikes is not None and np.shape(reset_spikes) != x.shape:
-        raise ValueError(f"reset_spikes has shape {np.shape(reset_spikes)}, x has {x.shape}")
+    x = checks.floating("x", x, complex_ok=smooth)
+    if reset_spikes is not None:
+        reset_spikes = checks.spikes("reset_spikes", reset_spikes).astype(x.dtype)
+        checks.same_shape("reset_spikes", reset_spikes, "x", x)
     spike = lif.surrogate.primitive if smooth else heaviside
     s, u = np.empty_like(x), np.empty_like(x)
     v = np.zeros_like(x[0])
@@ -61,27 +64,30 @@ def backward(g, run, lif):
 
     Parameters
     ----------
-    g : ndarray [T, ...]
-        dL/ds, the credit each spike gets from the layer above.
+    g : ndarray [T, ...], float32 or float64
+        dL/ds, what each spike gets from the layer above.
     run : Run
-        What ``forward`` returned.
+        What ``forward`` returned for a real current.
     lif : LIF
         The neuron; its ``reset_gradient`` is rho.
 
     Returns
     -------
     ndarray [T, ...]
-        delta = dL/du = dL/dx.
+        delta = dL/du = dL/dx, of the dtype of the run.
 
     Raises
     ------
     ValueError
-        If ``g`` is not a finite floating array of the run's shape.
+        If ``g`` is not finite, or ``g`` and the run are not real floating arrays of one shape.
     """
-    s, u = run
-    g = _checked("g", g)
-    if g.shape != u.shape:
-        raise ValueError(f"g has shape {g.shape}, the run has {u.shape}; they must be equal")
+    s, u = (np.asarray(part) for part in run)
+    if u.dtype.char not in "fd":
+        raise ValueError(f"the run must be of float32 or float64, got dtype {u.dtype}")
+    g = checks.floating("g", g).astype(u.dtype)
+    checks.same_shape("g", g, "the run", u)
+    checks.same_shape("the run's spikes", s, "its membrane", u)
+    s = s.astype(u.dtype)
     h = lif.surrogate.derivative(u - lif.threshold)
     slope = np.broadcast_to(reset_slope(u, s, h, lif), u.shape)
     delta = np.empty_like(u)
@@ -93,8 +99,30 @@ def backward(g, run, lif):
 
 
 def trace(s, tau):
-    """Synaptic trace a[t] = (1 - 1/tau) a[t-1] + s[t]/tau of spikes ``s`` [T, ...]; tau >= 1."""
-    keep = _keep(tau)
+    """Synaptic trace a[t] = (1 - 1/tau) a[t-1] + s[t]/tau of spikes.
+
+    Parameters
+    ----------
+    s : ndarray [T, ...]
+        Spikes, or any signal. Whole numbers and booleans are cast to float64.
+    tau : float
+        Time constant in steps, at least 1, where the trace is the spikes themselves.
+
+    Returns
+    -------
+    ndarray [T, ...]
+        Of the dtype of ``s``, once cast.
+
+    Raises
+    ------
+    ValueError
+        If ``s`` has no time axis, is empty or not finite, or ``tau`` is out of its range.
+    """
+    tau = checks.number("tau", tau)
+    if not 1.0 <= tau < np.inf:
+        raise ValueError(f"tau must be at least 1 step and finite, got {tau}")
+    s = checks.spikes("s", s, complex_ok=True)
+    keep = 1.0 - 1.0 / tau
     a = np.empty_like(s)
     previous = np.zeros_like(s[0])
     for t in range(len(s)):
@@ -103,46 +131,49 @@ def trace(s, tau):
 
 
 def trace_backward(e, tau):
-    """dL/ds of the trace, given ``e`` = dL/da [T, ...]: the same filter, run backward in time."""
-    return trace(e[::-1], tau)[::-1]
+    """dL/ds of the trace, given ``e`` = dL/da [T, ...]: the same filter, run backward in time.
+
+    Takes, casts and refuses what ``trace`` does.
+    """
+    return trace(checks.spikes("e", e, complex_ok=True)[::-1], tau)[::-1]
 
 
 class TraceLoss:
     """L = 1/2 sum over t of (a[t] - a*[t])^2 between synaptic traces (van Rossum's distance).
 
+    Both are computed in double precision, whatever the dtype of the spikes.
+
     Parameters
     ----------
     target : ndarray [T, ...]
-        Target spikes; broadcasts against the spikes it is compared with.
+        Target spikes. An axis of length 1, but the first, stands for any length in the spikes: one
+        target for S neurons is ``[T, 1]``.
     tau : float, default 3.0
         Time constant of the trace in steps, at least 1.
+
+    Raises
+    ------
+    ValueError
+        As ``trace`` does; when called, also if the shape of the spikes does not fit.
     """
 
     def __init__(self, target, tau=3.0):
         self.tau = tau
-        self.target_trace = trace(np.asarray(target), tau)
+        self.target_trace = trace(_double(checks.spikes("target", target)), tau)
 
     def __call__(self, spikes):
         """Return the loss of each neuron, ``[...]``, and its gradient dL/ds, ``[T, ...]``."""
-        error = trace(spikes, self.tau) - self.target_trace
+        spikes = _double(checks.spikes("spikes", spikes, complex_ok=True))
+        target = self.target_trace
+        one = [1 if own == 1 else n for n, own in zip(spikes.shape, target.shape, strict=False)]
+        if target.shape != (*spikes.shape[:1], *one[1:]):
+            raise ValueError(
+                f"spikes have shape {spikes.shape}, the target {target.shape}; they must be equal, "
+                "but for axes of length 1 in the target, not the first"
+            )
+        error = trace(spikes, self.tau) - target
         return 0.5 * (error**2).sum(axis=0), trace_backward(error, self.tau)
 
 
-def _keep(tau):
-    if not 1.0 <= tau < np.inf:
-        raise ValueError(f"tau must be at least 1 step and finite, got {tau}")
-    return 1.0 - 1.0 / tau
-
-
-def _checked(name, x, complex_ok=False):
-    x = np.asarray(x)
-    kinds = "fc" if complex_ok else "f"
-    if x.dtype.kind not in kinds:
-        raise ValueError(
-            f"{name} must be a floating array, got dtype {x.dtype}; use .astype(float)"
-        )
-    if x.ndim == 0 or x.size == 0:
-        raise ValueError(f"{name} must be [T, ...] with at least one step, got shape {x.shape}")
-    if not np.isfinite(x).all():
-        raise ValueError(f"{name} has {(~np.isfinite(x)).sum()} NaN or infinite values of {x.size}")
-    return x
+def _double(x):
+    return x.astype(np.result_type(x, float))

@@ -9,15 +9,17 @@ in the place of ``H'(z)``. Each class here gives
 Both take NumPy arrays and torch tensors and keep their shape and dtype. ``unit="peak"`` scales h
 to h(0) = 1 and ``unit="area"`` to an integral of 1.
 
-The formulas call ``exp``, ``clip``, ``ones_like`` and so on, which find the library that fits the
-array; compiled for a GPU, the same formulas get that compiler's functions of these names.
+The formulas call ``exp`` and ``clip``, which find the library that fits the array; compiled for a
+GPU, the same formulas get that compiler's functions of these names. NaN gives NaN.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import numpy as np
+
+from tsbp_core.checks import number
 
 
 def namespace(z):
@@ -37,18 +39,30 @@ def clip(z, low, high):
     return namespace(z).clip(z, low, high)
 
 
-def ones_like(z):
-    return namespace(z).ones_like(z)
-
-
 def heaviside(z):
-    """Spike of a neuron whose membrane is ``z`` above threshold: 1 where z >= 0, else 0."""
-    return (z >= 0) * ones_like(z)
+    """Spike of a neuron whose membrane is ``z`` above threshold: 1 where z >= 0, else 0.
+
+    ``z - z`` is 0, of the dtype of ``z``; NaN where ``z`` is NaN or infinite, so that it shows.
+    """
+    return (z >= 0) + (z - z)
+
+
+_DECLARE = (
+    "{0} must be a frozen dataclass whose parameters are fields, with no __init__ of its own, so "
+    "that equal surrogates are alike:\n"
+    "    @dataclass(frozen=True)\n    class {0}(Surrogate):\n        width: float = 1.0"
+)
 
 
 @dataclass(frozen=True)
 class Surrogate:
     """What all families share: the unit, its scale and the check of the parameters.
+
+    A family of one's own is a subclass under ``@dataclass(frozen=True)``. Its parameters are
+    positive numbers, declared as fields. It defines ``_h(z)``, of peak 1, in operators and
+    functions that NumPy and torch share; for ``primitive`` also ``_sigma(z)``, and for
+    ``unit="area"`` also ``peak_area``. Neurons with equal surrogates share compiled kernels, and
+    surrogates are equal if their class and fields are: hence no ``__init__`` of its own.
 
     Parameters
     ----------
@@ -59,18 +73,32 @@ class Surrogate:
     ------
     ValueError
         If the unit is unknown, or the width (or slope) is not a positive, finite number.
+    TypeError
+        If a subclass has its own ``__init__``, or is not a frozen dataclass that compares fields.
     """
 
     unit: str = field(default="peak", kw_only=True)
     analytic: ClassVar[bool] = False
     """True where sigma is a complex-analytic function, so that the complex step applies."""
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        made = "__dataclass_fields__" in vars(cls)  # once more, by dataclass(slots=True)
+        if "__init__" in vars(cls) and not made:
+            raise TypeError(_DECLARE.format(cls.__name__))
+
     def __post_init__(self):
+        made = vars(type(self)).get("__dataclass_params__")
+        if not (made and made.eq):
+            raise TypeError(_DECLARE.format(type(self).__name__))
         if self.unit not in ("peak", "area"):
             raise ValueError(f"unit must be 'peak' or 'area', got {self.unit!r}")
-        for name, value in vars(self).items():
-            if name != "unit" and not (isinstance(value, (int, float)) and 0 < value < math.inf):
-                raise ValueError(f"{name} must be a positive, finite number, got {value!r}")
+        for parameter in fields(self):
+            if parameter.name != "unit":
+                value = number(parameter.name, getattr(self, parameter.name))
+                if not 0.0 < value < math.inf:
+                    raise ValueError(f"{parameter.name} must be positive and finite, got {value}")
+                object.__setattr__(self, parameter.name, value)
 
     @property
     def scale(self):
@@ -157,7 +185,7 @@ class Rectangle(Surrogate):
         return self.width
 
     def _h(self, z):
-        return (abs(z) < self.width / 2.0) * ones_like(z)
+        return (abs(z) < self.width / 2.0) + (z - z)  # z - z as in heaviside
 
     def _sigma(self, z):
         return clip(z + self.width / 2.0, 0.0, self.width)

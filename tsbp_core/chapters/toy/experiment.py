@@ -97,7 +97,9 @@ def make_task(seeds, settings=None, lif=NEURON):
 def run_neurons(task, weights, lif):
     """Run every neuron of ``weights`` [S, L, N] on its seed's inputs."""
     x = np.ascontiguousarray((weights @ task.traces).transpose(2, 0, 1))
-    return numpy_lif.forward(x, lif)
+    run = numpy_lif.forward(x, lif)
+    # Where a diverging run overflows, its gradient is NaN, which ends it.
+    return run._replace(spikes=np.nan_to_num(run.spikes))
 
 
 def weight_gradient(task, g, run, lif):
