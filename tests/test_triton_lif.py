@@ -211,6 +211,14 @@ def compile_ahead(name, lif, dtype, capability):
     return done.stderr
 
 
+@pytest.mark.parametrize("lif", neurons(SIGMOID.surrogate, rhos=(0.0, 1.0)), ids=str)
+def test_every_neuron_compiles_ahead_of_time(lif, monkeypatch):
+    """The interpreter runs what the compiler refuses, such as two returns of unlike types."""
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    triton_lif.kernels.cache_clear()
+    compile_ahead("backward", lif, "fp32", 90)
+
+
 @pytest.mark.parametrize("capability", [80, 90, 100])
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp64"])
 def test_compiles_ahead_of_time_without_spills(dtype, capability, monkeypatch, measured):

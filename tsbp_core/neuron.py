@@ -79,15 +79,14 @@ def reset_slope(u, s, h, lif):
     The second part makes the missing term: ``lif.reset_gradient`` is rho, and ``lost`` = -dv/ds is
     what a spike takes from the membrane. Times lambda, the slope is du[t+1]/du[t].
     """
-    if lif.reset == "none":
-        return 1.0
     if lif.reset == "zero":
         dv_du, lost = 1.0 - s, u
     else:
         dv_du, lost = 1.0, lif.threshold
-    if lif.reset_gradient == 0.0:
-        return dv_du
-    return dv_du - lif.reset_gradient * lost * h
+    slope = dv_du
+    if lif.reset_gradient != 0.0 and lif.reset != "none":
+        slope = dv_du - lif.reset_gradient * lost * h
+    return slope
 
 
 def credit(g, eps, h, slope):
