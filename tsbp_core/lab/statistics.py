@@ -4,14 +4,27 @@ import numpy as np
 from scipy import stats
 
 
-def bootstrap_interval(values, resamples=10_000, seed=0, statistic=np.mean):
-    """95 % percentile interval of the mean of ``values`` [S, ...] over seeds, the first axis.
+def bootstrap_interval(*samples, resamples=10_000, seed=0, statistic=np.mean):
+    """95 % percentile interval, low and high, of a statistic of ``samples`` over seeds.
 
-    ``statistic`` takes the mean's place: it is called with an axis, like ``np.median``.
+    Parameters
+    ----------
+    *samples : array_like [S, ...]
+        Seeds, at least two, along the first axis. Several are drawn as pairs.
+    resamples, seed : int
+        Of the bootstrap.
+    statistic : callable
+        Takes the samples and an axis, like ``np.mean`` and ``np.median``.
     """
-    values = np.asarray(values, float)
-    picks = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    return np.percentile(statistic(values[picks], axis=1), [2.5, 97.5], axis=0)
+    interval = stats.bootstrap(
+        [np.asarray(values, float) for values in samples],
+        statistic,
+        n_resamples=resamples,
+        paired=len(samples) > 1,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return interval.low, interval.high
 
 
 def equivalence(values, margin):
@@ -35,5 +48,5 @@ def interval_text(mean, low, high, digits=2):
 def t_interval(values, level=0.95):
     """Interval of the mean of ``values`` [S] by Student's t, for few seeds (S >= 2)."""
     values = np.asarray(values, float)
-    half = stats.sem(values) * stats.t.ppf((1 + level) / 2, len(values) - 1)
-    return values.mean() - half, values.mean() + half
+    low, high = stats.t.interval(level, len(values) - 1)
+    return values.mean() + stats.sem(values) * low, values.mean() + stats.sem(values) * high

@@ -23,6 +23,7 @@ from scipy import stats
 
 from tsbp_core import LIF, numpy_lif, surrogates
 from tsbp_core.lab import results
+from tsbp_core.lab.statistics import bootstrap_interval
 from tsbp_core.neuron import charge, reset, reset_slope
 from tsbp_core.numpy_lif import Run
 
@@ -185,12 +186,15 @@ def compare_halves(truth, found):
     }
 
 
-def pooled(products, picked=slice(None)):
-    """Cosine, relative error and length ratio over all ``picked`` instances at once."""
-    truth, found, both, apart = (values[picked].sum() for values in products.values())
+def pooled(truth, found, both, apart, axis=-1):
+    """Cosine, relative error and length ratio over all instances at once.
+
+    Takes the values of ``compare_halves``, arrays [I].
+    """
+    truth, found, both, apart = (values.sum(axis) for values in (truth, found, both, apart))
     return {
         "cosine": both / np.sqrt(truth * found),
-        "error": np.sqrt(max(apart, 0.0) / truth),
+        "error": np.sqrt(np.maximum(apart, 0.0) / truth),
         "length": np.sqrt(found / truth),
     }
 
@@ -223,17 +227,20 @@ def describe(found):
 
 def sampled(truth, means, resamples=2000, seed=0):
     """Pooled outcomes by rho, each with its 95 % bootstrap interval over instances."""
-    rng = np.random.default_rng(seed)
-    count = truth.shape[2]
-    picks = rng.integers(count, size=(resamples, count))
+
+    def interval(key, products):
+        return bootstrap_interval(
+            *products,
+            resamples=resamples,
+            seed=seed,
+            statistic=lambda *drawn, axis: pooled(*drawn, axis=axis)[key],
+        )
+
     by_rho = {}
     for rho, found in means.items():
-        products = compare_halves(truth, found)
-        whole = pooled(products)
-        redrawn = [pooled(products, picked) for picked in picks]
+        products = compare_halves(truth, found).values()
         by_rho[f"{rho:g}"] = {
-            key: [whole[key], *np.percentile([r[key] for r in redrawn], [2.5, 97.5])]
-            for key in whole
+            key: [value, *interval(key, products)] for key, value in pooled(*products).items()
         }
     return by_rho
 

@@ -40,7 +40,7 @@ from tqdm import tqdm
 from tsbp_core import LIF, neuron, numpy_lif, surrogates, torch_lif
 from tsbp_core.chapters.growth import manifolds
 from tsbp_core.lab import results
-from tsbp_core.lab.statistics import t_interval
+from tsbp_core.lab.statistics import bootstrap_interval, t_interval
 from tsbp_core.neuron import reset_slope
 
 DECAY, THRESHOLD = 0.9, 1.0
@@ -160,16 +160,18 @@ def compare_lengths(long, short, resamples=1000, seed=0):
 
     ``median`` and ``pooled`` come with 95 % bootstrap intervals over instances.
     """
-    picks = np.random.default_rng(seed).integers(len(long), size=(resamples, len(long)))
+
+    def pooled(long, short, axis=-1):
+        return np.sqrt((long**2).mean(axis) / (short**2).mean(axis))
+
     ratio = long / short
-    pooled = np.sqrt((long**2)[picks].mean(axis=1) / (short**2)[picks].mean(axis=1))
-    median = np.median(ratio[picks], axis=1)
+    drawn = {"resamples": resamples, "seed": seed}
     return {
         "quantiles": np.percentile(ratio, [5, 25, 50, 75, 95, 99]).tolist(),
-        "median": [np.median(ratio), *np.percentile(median, [2.5, 97.5])],
+        "median": [np.median(ratio), *bootstrap_interval(ratio, statistic=np.median, **drawn)],
         "pooled": [
-            np.sqrt((long**2).mean() / (short**2).mean()),
-            *np.percentile(pooled, [2.5, 97.5]),
+            pooled(long, short),
+            *bootstrap_interval(long, short, statistic=pooled, **drawn),
         ],
     }
 
