@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def save(name, *, command, settings, results, wall_time_s, folder=None):
         text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)
         file.write(text.encode())  # numbers in a row share a line
     return target
+
+
+def make(name, compute, *, command, settings):
+    """Time ``compute()``, ``save`` what it returns, and say so on a line."""
+    start = time.perf_counter()
+    found = compute()
+    took = time.perf_counter() - start
+    path = save(name, command=command, settings=settings, results=found, wall_time_s=took)
+    print(f"wrote {path}")
 
 
 def load(name):

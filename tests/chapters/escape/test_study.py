@@ -80,7 +80,8 @@ def test_compare_and_pooled_of_cases_done_by_hand():
     truth, found = np.array([[3.0], [4.0]]), np.array([[6.0], [8.0]])
     assert escape.compare(truth, found) == {"cosine": [1.0], "error": [1.0], "length": [2.0]}
     products = escape.compare_halves(np.stack([truth] * 2), np.stack([found] * 2))
-    assert escape.pooled(*products.values()) == pytest.approx({"cosine": 1.0, "error": 1.0, "length": 2.0})
+    expected = {"cosine": 1.0, "error": 1.0, "length": 2.0}
+    assert escape.pooled(*products.values()) == pytest.approx(expected)
 
 
 def test_without_a_reset_rho_changes_nothing():

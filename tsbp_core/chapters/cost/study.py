@@ -400,10 +400,9 @@ def main(argv=None):
         print(json.dumps(MEASURES[job.pop("measure")](**job)))
         return
     libraries = () if args.ours else peers.LIBRARIES
-    start = time.perf_counter()
-    found = bench(libraries, args.rounds)
-    path = results.save(
+    results.make(
         args.name,
+        lambda: bench(libraries, args.rounds),
         command="make bench",
         settings={
             "neuron": repr(NEURON),
@@ -411,10 +410,7 @@ def main(argv=None):
             "libraries": {name: metadata.version(name) for name in libraries},
             "allocators": ALLOCATORS,
         },
-        results=found,
-        wall_time_s=time.perf_counter() - start,
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

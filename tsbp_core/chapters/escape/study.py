@@ -15,7 +15,6 @@ Arrays are [T, K, I]: time, spike trains, instances.
 """
 
 import itertools
-import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -273,9 +272,9 @@ def study(instances=INSTANCES, lengths=LENGTHS, widths=WIDTHS, long=LONG, sample
 
 
 def main():
-    start = time.perf_counter()
-    path = results.save(
+    results.make(
         "escape",
+        study,
         command="make escape",
         settings={
             "task": asdict(Task(LENGTH, "trace")),
@@ -288,10 +287,7 @@ def main():
             "samples": SAMPLES,
             "quantiles": QUANTILES,
         },
-        results=study(),
-        wall_time_s=time.perf_counter() - start,
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

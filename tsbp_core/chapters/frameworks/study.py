@@ -6,7 +6,6 @@ it with ``make frameworks``; the libraries come from ``requirements-peers.txt``.
 """
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -562,9 +561,9 @@ def reproduced(way):
 
 def main():
     torch.set_num_threads(1)
-    start = time.perf_counter()
-    path = results.save(
+    results.make(
         "frameworks",
+        study,
         command="make frameworks",
         settings={
             "libraries": {name: metadata.version(package) for name, package in PACKAGES.items()},
@@ -574,10 +573,7 @@ def main():
             "tolerance": TOLERANCE,
             "seed": 0,
         },
-        results=study(),
-        wall_time_s=time.perf_counter() - start,
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ Added after the first results: whether other learning rates change outcome 2 whe
 import hashlib
 import itertools
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -277,16 +276,22 @@ def gains(trained, **chosen):
     return {key: (values.mean(), *t_interval(values)) for key, values in means.items()}
 
 
+def study():
+    """All measurements: the probe, the bounds of the mean square, the trained networks."""
+    folder = results.PROJECT / "data" / "checkpoints" / "growth"
+    return {
+        **probe(),
+        "square_bound": {reset: square_bound(reset) for reset in RESETS},
+        "trained": train_all(conditions(), folder),
+        "rates": train_all(rate_conditions(), folder),
+    }
+
+
 def main():
     torch.set_num_threads(1)  # the arrays are small
-    start = time.perf_counter()
-    found = probe()
-    found["square_bound"] = {reset: square_bound(reset) for reset in RESETS}
-    folder = results.PROJECT / "data" / "checkpoints" / "growth"
-    found["trained"] = train_all(conditions(), folder)
-    found["rates"] = train_all(rate_conditions(), folder)
-    path = results.save(
+    results.make(
         "growth",
+        study,
         command="make growth",
         settings={
             "neuron": repr(make_neuron("zero", "area", 4)),
@@ -298,10 +303,7 @@ def main():
             "rates": RATES,
             "seeds": SEEDS,
         },
-        results=found,
-        wall_time_s=time.perf_counter() - start,
     )
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
