@@ -306,7 +306,7 @@ def run(folder, device="cpu", blocks=tuple(BLOCKS), seconds=None, report=print):
     start = saved = time.perf_counter()
     found = open_results(folder)
     device = torch.device(device)
-    pace = SECONDS_OF_WORK[device.type]
+    pace, passed_over = SECONDS_OF_WORK[device.type], 0
     made = {**results.provenance(), **machine(device), "units": []}
 
     def save():
@@ -325,7 +325,7 @@ def run(folder, device="cpu", blocks=tuple(BLOCKS), seconds=None, report=print):
             size = work(group, seeds)
             name = f"{block}: {group[0].name} and {len(group) - 1} more, seeds {seeds}"
             if seconds is not None and begun - start + pace * size > seconds:
-                report(f"passed over, as it would take {pace * size:.0f} s: {name}")
+                passed_over += 1
                 continue
             for cell, by_seed in train(group, seeds, device).items():
                 found["cells"].setdefault(cell, {}).update(by_seed)
@@ -340,6 +340,8 @@ def run(folder, device="cpu", blocks=tuple(BLOCKS), seconds=None, report=print):
     finally:
         if made["units"]:
             save()
+    if passed_over:
+        report(f"passed over {passed_over} units, each longer than the time that was left")
     return found
 
 
