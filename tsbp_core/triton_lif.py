@@ -23,7 +23,11 @@ from tsbp_core import neuron, surrogates
 STEPS = 8
 """Steps whose currents are loaded at once, and between two saved membranes."""
 WIDTH = 128
-"""Neurons of one program, which has as many threads."""
+"""Neurons of one program."""
+WARPS = 4
+"""Of 32 threads each in a program."""
+FUSED = False
+"""A fused multiply-add rounds once where NumPy rounds twice, which turns a few spikes."""
 
 
 def forward(x, T, lif, keep):
@@ -63,8 +67,9 @@ def _launch(name, lif, arguments, **settings):
     settings |= {"lif": lif, "surrogate": lif.surrogate, "STEPS": STEPS, "WIDTH": WIDTH}
     settings["wide"] = tl.float64 if x.dtype == torch.float64 else tl.float32
     with torch.cuda.device_of(x):
-        # A fused multiply-add rounds once where NumPy rounds twice, which turns a few spikes.
-        kernel[(triton.cdiv(n, WIDTH),)](*arguments, **settings, enable_fp_fusion=False)
+        kernel[(triton.cdiv(n, WIDTH),)](
+            *arguments, **settings, num_warps=WARPS, enable_fp_fusion=FUSED
+        )
 
 
 def _wide(dtype):
@@ -88,7 +93,8 @@ def _jit(function, **names):
     """A copy of ``function`` for Triton, with ``names`` and ``OWN`` among its globals."""
     names |= {"tl": tl, "__name__": function.__module__}
     names |= {name: triton.jit(own) for name, own in OWN.items()}
-    return triton.jit(types.FunctionType(function.__code__, names, function.__name__))
+    copy = types.FunctionType(function.__code__, names, function.__name__)
+    return triton.jit(copy, do_not_specialize=["T"])
 
 
 def _abs(z):

@@ -1,0 +1,303 @@
+"""What the neurons and the missing term cost on a GPU: ``make gpu``, eight minutes at the most.
+
+Runs the device tests, then the measurements below, then, where CIFAR-10 is there, the recipe of
+chapter 12 with and without the term, one seed each. Results are written after each part, so that a
+run that is cut off keeps what it has. Without a GPU, ``--toy`` goes through the measurements at toy
+size on the CPU, kernels in Triton's interpreter, to try the script itself; its times mean nothing.
+
+Times are of the device, between CUDA events, with ``x`` and ``g`` there already; layers take turns
+in each round, and rounds go on until the last. A share of the bandwidth is bytes by count (see
+``triton_lif``) over time, relative to a copy of 1 GiB, read and written, in the same process.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import torch
+
+from tsbp_core import LIF, torch_lif, triton_lif
+from tsbp_core.chapters.cost import peers
+from tsbp_core.lab import results
+
+NEURON = LIF()
+DETACHED = LIF(reset_gradient=0.0)
+LAYERS = {
+    "kernel": lambda x: torch_lif.lif(x, NEURON, "compiled"),
+    "kernel, rho = 0": lambda x: torch_lif.lif(x, DETACHED, "compiled"),
+    "eager": lambda x: torch_lif.lif(x, NEURON, "eager"),
+    "plain autograd": lambda x: torch_lif.autograd_lif(x, NEURON),
+}
+PAIR = ("kernel", "kernel, rho = 0")
+SIZES = {"dense": (64, 512), "CIFARNet": (50, 98304)}
+"""Batch and neurons of a dense layer, and of the first layer of the paper's CIFARNet."""
+LENGTHS = (4, 16, 64, 256)
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+LARGEST = {"eager": 1 << 30, "plain autograd": 1 << 27}
+"""Elements up to which these are timed: they keep many arrays and launch many kernels."""
+FEW = (1 << 10, 1 << 13, 1 << 16, 1 << 19)
+"""Neurons of small layers over 16 steps."""
+TRIED = ((8, 128, 4), (4, 128, 4), (16, 128, 4), (8, 64, 2), (8, 256, 4), (4, 512, 4))
+"""``STEPS``, ``WIDTH`` and ``WARPS`` of the kernels."""
+
+
+def bytes_an_element(dtype, steps=triton_lif.STEPS, T=None):
+    """Read and written, forward and backward, an element: x and g in, s and dx out, x again."""
+    size = torch.finfo(dtype).bits // 8
+    starts = 2.0 * max(size, 4) * (np.ceil(T / steps) / T if T else 1.0 / steps)
+    return 5 * size + starts
+
+
+def times(functions, x, rounds):
+    """Milliseconds on the device of forward and backward, in turns.
+
+    Parameters
+    ----------
+    functions : dict of callables
+        Each maps ``x`` [T, ...] to spikes.
+    rounds : int
+        After three that do not count.
+
+    Returns
+    -------
+    dict
+        By name, an array [rounds, 2].
+    """
+    g = torch.randn_like(x)
+    taken = {name: [] for name in functions}
+    for i in range(3 + rounds):
+        for name, function in list(functions.items())[:: 1 if i % 2 else -1]:
+            current = x.detach().requires_grad_()
+            marks = [_mark(x)]
+            s = function(current)
+            marks.append(_mark(x))
+            (dx,) = torch.autograd.grad(s, current, g)
+            marks.append(_mark(x))
+            taken[name].append(_between(marks))
+            del s, dx, current
+    return {name: np.array(pairs[3:]) for name, pairs in taken.items()}
+
+
+def _mark(x):
+    if not x.is_cuda:
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def _between(marks):
+    """Milliseconds between marks that follow each other."""
+    if isinstance(marks[0], float):
+        return (1e3 * np.diff(marks)).tolist()
+    marks[-1].synchronize()
+    return [a.elapsed_time(b) for a, b in zip(marks, marks[1:], strict=False)]
+
+
+def _record(taken, x, **settings):
+    """Nanoseconds an element, [rounds, 2] of forward and backward by layer, and the settings."""
+    ns = {name: (1e6 / x.numel() * pairs).round(6).tolist() for name, pairs in taken.items()}
+    return {**settings, "elements": x.numel(), "layers": ns}
+
+
+def measure_copy(device, toy, rounds=20):
+    """Bytes a second, read and written, of a copy of 1 GiB."""
+    x = torch.randn(1 << (10 if toy else 28), device=device)
+    out = torch.empty_like(x)
+    seconds = []
+    for _ in range(3 + rounds):
+        marks = [_mark(x)]
+        out.copy_(x)
+        marks.append(_mark(x))
+        seconds += _between(marks)
+    return [round(2 * x.numel() * 4 / (1e-3 * ms)) for ms in seconds[3:]]
+
+
+def _sizes(toy):
+    return {"dense": (3, 5)} if toy else SIZES
+
+
+def measure_layers(device, toy, rounds=10):
+    """All layers at all sizes, lengths and dtypes."""
+    layers = LAYERS | _others(device)
+    records = []
+    for dtype, (size, shape), T in _product(DTYPES, _sizes(toy).items(), LENGTHS):
+        if toy and T > 16:
+            continue
+        x = torch.rand(T, *shape, device=device).to(DTYPES[dtype])
+        wanted = {n: f for n, f in layers.items() if x.numel() <= LARGEST.get(n, 1 << 31)}
+        try:
+            taken = times(wanted, x, rounds)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            wanted = {n: wanted[n] for n in PAIR}
+            taken = times(wanted, x, rounds)
+        records.append(_record(taken, x, size=size, T=T, dtype=dtype))
+    return records
+
+
+def _product(*axes):
+    if not axes:
+        return [()]
+    return [(first, *rest) for first in axes[0] for rest in _product(*axes[1:])]
+
+
+def _others(device):
+    """SpikingJelly's neuron, with the kernel it chooses by itself, where it is installed."""
+    try:
+        return {"SpikingJelly": peers.spiking_layer("SpikingJelly")}
+    except ImportError:
+        return {}
+
+
+def measure_term(device, toy, rounds=60):
+    """The kernels with and without the term, nothing else running."""
+    records = []
+    for dtype, (size, shape), T in _product(DTYPES, _sizes(toy).items(), (16, 64)):
+        x = torch.rand(T, *shape, device=device).to(DTYPES[dtype])
+        pair = {name: LAYERS[name] for name in PAIR}
+        taken = times(pair, x, 2 if toy else rounds)
+        records.append(_record(taken, x, size=size, T=T, dtype=dtype))
+    return records
+
+
+def measure_fusion(device, toy, rounds=20):
+    """The kernels with fused multiply-adds and without, as they are; spikes that then differ."""
+    size = (16, 3, 5) if toy else (64, *SIZES["CIFARNet"])
+    x = torch.rand(size, device=device)
+
+    def layer(x, fused):
+        triton_lif.FUSED = fused
+        s = LAYERS["kernel"](x)
+        return s
+
+    functions = {str(fused): partial(layer, fused=fused) for fused in (False, True)}
+    taken = times(functions, x, rounds)
+    spikes = [function(x) for function in functions.values()]
+    triton_lif.FUSED = False
+    differing = (spikes[0] != spikes[1]).float().mean().item()
+    return {**_record(taken, x, T=len(x)), "spikes_that_differ": differing}
+
+
+def measure_shapes(device, toy, rounds=10):
+    """The kernels by steps loaded at once, neurons a program and its warps."""
+    names = ("STEPS", "WIDTH", "WARPS")
+    kept = [getattr(triton_lif, name) for name in names]
+    records = []
+    for dtype, n, tried in _product(DTYPES, (15,) if toy else (1 << 15, 1 << 22), TRIED):
+        x = torch.rand(64, n, device=device).to(DTYPES[dtype])
+        for name, value in zip(names, tried, strict=True):
+            setattr(triton_lif, name, value)
+        taken = times({"kernel": LAYERS["kernel"]}, x, 1 if toy else rounds)
+        records.append(_record(taken, x, T=64, dtype=dtype, tried=tried))
+    for name, value in zip(names, kept, strict=True):
+        setattr(triton_lif, name, value)
+    return records
+
+
+def measure_small(device, toy, rounds=30):
+    """Small layers, where launches rule: wall time of forward and backward, synchronised."""
+    layers = LAYERS | _others(device)
+    records = []
+    for n in FEW[:1] if toy else FEW:
+        x = torch.rand(16, n, device=device)
+        g = torch.randn_like(x)
+        taken = {name: [] for name in layers}
+        for i in range(3 + rounds):
+            for name, function in list(layers.items())[:: 1 if i % 2 else -1]:
+                current = x.detach().requires_grad_()
+                _wait(device)
+                start = time.perf_counter()
+                torch.autograd.grad(function(current), current, g)
+                _wait(device)
+                taken[name].append(round(1e6 * (time.perf_counter() - start), 2))
+        taken = {name: us[3:] for name, us in taken.items()}
+        records.append({"T": 16, "neurons": n, "microseconds": taken})
+    return records
+
+
+def _wait(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def run_tests(device, toy, timeout=150):
+    """The device tests, in a process of their own: exit status and pytest's last lines."""
+    files = ["tests/test_triton_lif.py", "tests/test_gpu.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *files]
+    if toy:
+        return {"skipped": "toy"}
+    try:
+        done = subprocess.run(
+            command, cwd=results.PROJECT, capture_output=True, text=True, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        return {"status": None, "output": str(error.stdout)[-2000:]}
+    return {"status": done.returncode, "output": done.stdout[-6000:]}
+
+
+PARTS = {
+    "tests": run_tests,
+    "copy": measure_copy,
+    "shapes": measure_shapes,
+    "layers": measure_layers,
+    "term": measure_term,
+    "fusion": measure_fusion,
+    "small": measure_small,
+}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m tsbp_core.chapters.cost.gpu", description=__doc__
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--toy", action="store_true", help="toy size, on the CPU")
+    parser.add_argument("--name", default="gpu", help="results file (gpu)")
+    args = parser.parse_args(argv)
+    device = "cpu" if args.toy else "cuda"
+    if args.toy:
+        os.environ["TRITON_INTERPRET"] = "1"
+        pretend_gpu()
+    elif not torch.cuda.is_available():
+        parser.error("no GPU here; --toy tries the script on the CPU")
+    found, start = {}, time.perf_counter()
+    for part in args.parts:
+        began = time.perf_counter()
+        found[part] = PARTS[part](device, args.toy)
+        print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
+        path = results.save(
+            args.name,
+            command="make gpu",
+            settings={
+                "neuron": repr(NEURON),
+                "steps": triton_lif.STEPS,
+                "width": triton_lif.WIDTH,
+                "card": "none" if args.toy else torch.cuda.get_device_name(),
+                "driver": None if args.toy else driver(),
+                "triton": triton_lif.triton.__version__,
+            },
+            results=found,
+            wall_time_s=time.perf_counter() - start,
+        )
+    print(f"wrote {path}")
+
+
+def pretend_gpu():
+    """Send tensors of the CPU through the GPU's kernels, in Triton's interpreter."""
+    torch_lif._path = lambda backend, *_: "eager" if backend == "eager" else "triton"
+    torch_lif.gpu_kernels = lambda: triton_lif
+
+
+def driver():
+    """Version of the GPU's driver."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
