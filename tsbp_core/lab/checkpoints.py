@@ -43,7 +43,7 @@ def load(path):
             continue
         content = candidate.read_bytes()
         if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
-            return torch.load(io.BytesIO(content[DIGEST:]), weights_only=True)
+            return torch.load(io.BytesIO(content[DIGEST:]), "cpu", weights_only=True)
         aside = candidate.with_name(candidate.name + ".corrupt")
         candidate.replace(aside)
         tqdm.write(f"{candidate.name} is corrupt; set aside as {aside.name}. Going on from before")

@@ -217,7 +217,7 @@ STUDIES = {
 }
 
 
-def run_study(study, runs, root=None, jobs=1, quiet=False):
+def run_study(study, runs, root=None, jobs=1, quiet=False, device="cpu"):
     """Compute the runs that have no results file yet.
 
     Parameters
@@ -232,6 +232,8 @@ def run_study(study, runs, root=None, jobs=1, quiet=False):
         the last bits of a run, depend on the number of threads.
     quiet : bool, default False
         Show no progress bar.
+    device : str, default "cpu"
+        Where to train; on a GPU processes share it.
 
     Returns
     -------
@@ -244,7 +246,7 @@ def run_study(study, runs, root=None, jobs=1, quiet=False):
     with tqdm(total=len(runs), initial=len(runs) - len(missing), unit="run", disable=quiet) as bar:
         parallel = joblib.Parallel(jobs, return_as="generator_unordered")
         for line in parallel(
-            joblib.delayed(_run_one)(study, run, root, threads) for run in missing
+            joblib.delayed(_run_one)(study, run, root, threads, device) for run in missing
         ):
             bar.update()
             if line and not quiet:
@@ -252,7 +254,7 @@ def run_study(study, runs, root=None, jobs=1, quiet=False):
     return sum(not _path(study, run).exists() for run in runs)
 
 
-def _run_one(study, run, root, threads):
+def _run_one(study, run, root, threads, device):
     """Train and write the results file; returns a line about it, or None if it is not ours."""
     import torch
 
@@ -261,11 +263,17 @@ def _run_one(study, run, root, threads):
     with checkpoints.claimed(checkpoint) as ours:
         if not ours or _path(study, run).exists():
             return None
-        found = cifar10.train(run.settings, run.seed, datasets.cifar10(root), checkpoint)
+        data = datasets.cifar10(root)
+        found = cifar10.train(run.settings, run.seed, data, checkpoint, device=device)
         results.save(
             run.record(study),
             command=f"make cifar10 STUDY={study}",
-            settings={**asdict(run.settings), "seed": run.seed, "threads": threads},
+            settings={
+                **asdict(run.settings),
+                "seed": run.seed,
+                "threads": threads,
+                "device": torch.cuda.get_device_name() if device == "cuda" else device,
+            },
             wall_time_s=found.pop("seconds"),
             results=found,
         )
@@ -528,6 +536,7 @@ def main(argv=None):
     parser.add_argument("study", choices=[*STUDIES, "spikes"])
     parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (-1: one a core)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     args = parser.parse_args(argv)
     try:
         datasets.cifar10(args.root)  # downloaded once, before the processes start
@@ -543,7 +552,7 @@ def main(argv=None):
             print(f"wrote {path}")
             return
         runs = STUDIES[args.study]()
-        missing = run_study(args.study, runs, args.root, args.jobs)
+        missing = run_study(args.study, runs, args.root, args.jobs, device=args.device)
     except datasets.DatasetError as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:

@@ -174,18 +174,18 @@ def augment(images, generator, shift):
     """Shift images [B, C, H, W] by up to ``shift`` pixels (reflected border), flip half of them."""
     n, _, h, w = images.shape
     padded = functional.pad(images, (shift,) * 4, mode="reflect")
-    top, left = torch.randint(0, 2 * shift + 1, (2, n, 1), generator=generator)
-    columns = torch.arange(w).expand(n, w)
+    drawn = torch.randint(0, 2 * shift + 1, (2, n, 1), generator=generator)
     flipped = torch.rand((n, 1), generator=generator) < 0.5
+    top, left, flipped = (t.to(images.device) for t in (*drawn, flipped))
+    columns = torch.arange(w, device=images.device).expand(n, w)
     columns = left + torch.where(flipped, columns.flip(1), columns)
-    rows = top + torch.arange(h)
-    picked = padded.permute(0, 2, 3, 1)[
-        torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]
-    ]
+    rows = top + torch.arange(h, device=images.device)
+    which = torch.arange(n, device=images.device)[:, None, None]
+    picked = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
     return picked.permute(0, 3, 1, 2)
 
 
-def train(settings, seed, data, checkpoint=None, progress=None):
+def train(settings, seed, data, checkpoint=None, progress=None, device="cpu"):
     """Train one network.
 
     Parameters
@@ -199,6 +199,8 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         Written after each epoch, and resumed from if it is there.
     progress : callable, optional
         Called after each batch with the number of batches done, and of all.
+    device : str or torch.device, default "cpu"
+        Where to train. Random numbers are the same everywhere, sums are not to the last bit.
 
     Returns
     -------
@@ -219,9 +221,10 @@ def train(settings, seed, data, checkpoint=None, progress=None):
     """
     torch.manual_seed(seed)
     net = SpikingNet(settings.network, settings.steps, settings.neuron())
-    net.to(memory_format=torch.channels_last)
+    net.to(device, memory_format=torch.channels_last)
     images, labels = (
-        torch.from_numpy(a[: settings.limit]) for a in (data.train_images, data.train_labels)
+        torch.from_numpy(a[: settings.limit]).to(device)
+        for a in (data.train_images, data.train_labels)
     )
     kept = len(images) - settings.held_out
     (images, held_images), (labels, held_labels) = ((a[:kept], a[kept:]) for a in (images, labels))
@@ -251,7 +254,7 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         state = saved["state"]
-    example = torch.zeros(2, 3, 32, 32)
+    example = torch.zeros(2, 3, 32, 32, device=device)
     probe = normalised(images[:PROBE_IMAGES]), labels[:PROBE_IMAGES]
     probed_at = {round(share * total) for share in PROBES}
 
@@ -270,9 +273,10 @@ def train(settings, seed, data, checkpoint=None, progress=None):
         picks = torch.randperm(kept, generator=generator).split(settings.batch)
         for i, picked in enumerate(picks, epoch * batches):
             compare(i)
+            picked = picked.to(device)
             x = augment(images[picked], generator, settings.shift)
             y = labels[picked]
-            with autocast(settings.precision):
+            with autocast(settings.precision, device):
                 logits, _ = net(normalised(x))
                 loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
             if not torch.isfinite(loss):
@@ -302,7 +306,8 @@ def train(settings, seed, data, checkpoint=None, progress=None):
     if not state["diverged"]:
         compare(total)
         if not settings.held_out:
-            test_set = (torch.from_numpy(a) for a in (data.test_images, data.test_labels))
+            test_set = (data.test_images, data.test_labels)
+            test_set = (torch.from_numpy(a).to(device) for a in test_set)
             test = evaluate(net, *test_set, settings)
     flop = training_flop(net, example)
     return {**state, "test": test, "gflop_per_image": flop / 1e9, "weights_sha256": digest(net)}
@@ -338,7 +343,7 @@ def compare_gradients(net, x, y, settings):
         probed = copy.deepcopy(net).train()
         for layer in (probed.first, probed.lif):
             layer.lif = replace(layer.lif, reset_gradient=rho)
-        with autocast(settings.precision):
+        with autocast(settings.precision, x.device):
             logits, spikes = probed(x)
             loss = functional.cross_entropy(logits, y, label_smoothing=settings.label_smoothing)
         kernels = [conv.weight for conv in probed.convs]
@@ -373,14 +378,15 @@ def evaluate(net, images, labels, settings, batch=500):
     net.eval()
     logits, mirrored, rates = [], [], 0.0
     for x in images.split(batch):
-        with autocast(settings.precision):
+        with autocast(settings.precision, images.device):
             found, layers = net(normalised(x))
             logits.append(found.float())
             mirrored.append(logits[-1] + net(normalised(x.flip(3)))[0].float())
         rates = rates + len(x) * torch.stack([s.mean(dtype=torch.float32) for s in layers])
     logits, mirrored = torch.cat(logits), torch.cat(mirrored)
     confusion = torch.zeros(10, 10, dtype=torch.int64)
-    confusion.index_put_((labels, logits.argmax(1)), torch.tensor(1), accumulate=True)
+    answers = labels.cpu(), logits.argmax(1).cpu()
+    confusion.index_put_(answers, torch.tensor(1), accumulate=True)
     return {
         "accuracy": (logits.argmax(1) == labels).double().mean().item(),
         "flips": (mirrored.argmax(1) == labels).double().mean().item(),
@@ -424,7 +430,7 @@ def autocast(precision, device="cpu"):
 
 def normalised(images):
     """Images uint8 [B, 3, 32, 32] with mean 0 and standard deviation 1 in each colour."""
-    mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
+    mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (MEAN, STD))
     return ((images / 255.0 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
@@ -437,5 +443,5 @@ def digest(net):
     """SHA-256 of all weights and buffers."""
     whole = hashlib.sha256()
     for tensor in net.state_dict().values():
-        whole.update(tensor.contiguous().numpy().tobytes())
+        whole.update(tensor.cpu().contiguous().numpy().tobytes())
     return whole.hexdigest()

@@ -11,18 +11,21 @@ in each round, and rounds go on until the last. A share of the bandwidth is byte
 """
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
 
 from tsbp_core import LIF, torch_lif, triton_lif
+from tsbp_core.chapters.cifar10 import study, training
 from tsbp_core.chapters.cost import peers
-from tsbp_core.lab import results
+from tsbp_core.lab import datasets, results
 
 NEURON = LIF()
 DETACHED = LIF(reset_gradient=0.0)
@@ -95,7 +98,7 @@ def _between(marks):
     if isinstance(marks[0], float):
         return (1e3 * np.diff(marks)).tolist()
     marks[-1].synchronize()
-    return [a.elapsed_time(b) for a, b in zip(marks, marks[1:], strict=False)]
+    return [a.elapsed_time(b) for a, b in itertools.pairwise(marks)]
 
 
 def _record(taken, x, **settings):
@@ -131,11 +134,11 @@ def measure_layers(device, toy, rounds=10):
         x = torch.rand(T, *shape, device=device).to(DTYPES[dtype])
         wanted = {n: f for n, f in layers.items() if x.numel() <= LARGEST.get(n, 1 << 31)}
         try:
-            taken = times(wanted, x, rounds)
+            taken = times(wanted, x, 1 if toy else rounds)
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             wanted = {n: wanted[n] for n in PAIR}
-            taken = times(wanted, x, rounds)
+            taken = times(wanted, x, 1 if toy else rounds)
         records.append(_record(taken, x, size=size, T=T, dtype=dtype))
     return records
 
@@ -160,7 +163,7 @@ def measure_term(device, toy, rounds=60):
     for dtype, (size, shape), T in _product(DTYPES, _sizes(toy).items(), (16, 64)):
         x = torch.rand(T, *shape, device=device).to(DTYPES[dtype])
         pair = {name: LAYERS[name] for name in PAIR}
-        taken = times(pair, x, 2 if toy else rounds)
+        taken = times(pair, x, 1 if toy else rounds)
         records.append(_record(taken, x, size=size, T=T, dtype=dtype))
     return records
 
@@ -176,7 +179,7 @@ def measure_fusion(device, toy, rounds=20):
         return s
 
     functions = {str(fused): partial(layer, fused=fused) for fused in (False, True)}
-    taken = times(functions, x, rounds)
+    taken = times(functions, x, 1 if toy else rounds)
     spikes = [function(x) for function in functions.values()]
     triton_lif.FUSED = False
     differing = (spikes[0] != spikes[1]).float().mean().item()
@@ -203,11 +206,11 @@ def measure_small(device, toy, rounds=30):
     """Small layers, where launches rule: wall time of forward and backward, synchronised."""
     layers = LAYERS | _others(device)
     records = []
-    for n in FEW[:1] if toy else FEW:
+    for n in (15,) if toy else FEW:
         x = torch.rand(16, n, device=device)
         g = torch.randn_like(x)
         taken = {name: [] for name in layers}
-        for i in range(3 + rounds):
+        for i in range(4 if toy else 3 + rounds):
             for name, function in list(layers.items())[:: 1 if i % 2 else -1]:
                 current = x.detach().requires_grad_()
                 _wait(device)
@@ -240,6 +243,27 @@ def run_tests(device, toy, timeout=150):
     return {"status": done.returncode, "output": done.stdout[-6000:]}
 
 
+def train_recipe(device, toy):
+    """The recipe of chapter 12, with the term and without, one seed: seconds and accuracy."""
+    runs = study.smoke() if toy else study.headline(1)
+    try:
+        data = datasets.cifar10()
+    except datasets.DatasetError as error:
+        return {"skipped": str(error).splitlines()[0]}
+    found = {}
+    for run in runs:
+        brief = replace(run.settings, epochs=1, doublings=(), limit=2000)
+        training.train(brief, 9, data, device=device)  # whatever is compiled or chosen once
+        trained = training.train(run.settings, run.seed, data, device=device)
+        found[run.name] = {
+            "seconds": trained["seconds"],
+            "epochs": [epoch["seconds"] for epoch in trained["epochs"]],
+            "accuracy": trained["test"]["accuracy"] if trained["test"] else None,
+            "gflop": sum(epoch["gflop"] for epoch in trained["epochs"]),
+        }
+    return found
+
+
 PARTS = {
     "tests": run_tests,
     "copy": measure_copy,
@@ -248,6 +272,7 @@ PARTS = {
     "term": measure_term,
     "fusion": measure_fusion,
     "small": measure_small,
+    "recipe": train_recipe,
 }
 
 
