@@ -13,7 +13,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth converged frameworks bench clean
+.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth converged frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ bench: .venv-peers/.ready  ## Time and memory against other libraries, in an env
 
 frameworks: .venv-peers/.ready  ## What other libraries do with the reset's gradient, in the same environment
 	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.chapters.frameworks.study
+
+gpu: $(READY)  ## Device tests, speed and the recipe of chapter 12 on a GPU (eight minutes)
+	$(BIN)/python -m tsbp_core.chapters.cost.gpu
 
 clean:  ## Remove what was built; keep data, results and checkpoints
 	rm -rf .venv .venv-peers _build .pytest_cache .ruff_cache .hypothesis

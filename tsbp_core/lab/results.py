@@ -115,9 +115,9 @@ def _commit():
             [*git, "status", "--porcelain", ":!data/results"], capture_output=True, text=True
         )
     except FileNotFoundError:
-        return None
-    if head.returncode:
-        return None
+        head = None
+    if head is None or head.returncode:
+        return os.environ.get("TSBP_COMMIT")  # a copy without history may be told
     return head.stdout.strip()[:12] + (" with changes" if dirty.stdout.strip() else "")
 
 
