@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -231,7 +232,7 @@ def _wait(device):
 def run_tests(device, toy, timeout=150):
     """The device tests, in a process of their own: exit status and pytest's last lines."""
     files = ["tests/test_triton_lif.py", "tests/test_gpu.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *files]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-n", "8", *files]
     if toy:
         return {"skipped": "toy"}
     try:
@@ -282,7 +283,7 @@ def main(argv=None):
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--toy", action="store_true", help="toy size, on the CPU")
-    parser.add_argument("--name", default="gpu", help="results file (gpu)")
+    parser.add_argument("--out", default=results.RESULTS, type=Path, help="folder of the results")
     args = parser.parse_args(argv)
     device = "cpu" if args.toy else "cuda"
     if args.toy:
@@ -296,7 +297,8 @@ def main(argv=None):
         found[part] = PARTS[part](device, args.toy)
         print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
         path = results.save(
-            args.name,
+            "gpu",
+            folder=args.out,
             command="make gpu",
             settings={
                 "neuron": repr(NEURON),
