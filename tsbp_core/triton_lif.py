@@ -94,6 +94,7 @@ def _jit(function, **names):
     names |= {"tl": tl, "__name__": function.__module__}
     names |= {name: triton.jit(own) for name, own in OWN.items()}
     copy = types.FunctionType(function.__code__, names, function.__name__)
+    copy.__annotations__ = function.__annotations__  # they say what is constant
     return triton.jit(copy, do_not_specialize=["T"])
 
 
