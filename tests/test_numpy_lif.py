@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,14 +48,27 @@ def test_forward_follows_the_equations(x, lif):
 
 
 @given(x=currents, lif=lifs)
-def test_backward_is_linear_in_g_and_affine_in_rho(x, lif):
+def test_backward_is_linear_in_g(x, lif):
+    run = numpy_lif.forward(x, lif)
+    a, b = (f(np.arange(x.size)).reshape(x.shape) for f in (np.cos, np.sin))
+    both = numpy_lif.backward(3 * a - b, run, lif)
+    apart = 3 * numpy_lif.backward(a, run, lif) - numpy_lif.backward(b, run, lif)
+    np.testing.assert_allclose(both, apart, rtol=1e-9, atol=1e-9)
+
+
+@given(x=currents, lif=lifs)
+def test_rho_enters_once_a_step(x, lif):
+    """Not at all in the last step or without a reset; affinely in the step before it."""
     run = numpy_lif.forward(x, lif)
     g = np.cos(np.arange(x.size)).reshape(x.shape)
-    delta = numpy_lif.backward(g, run, lif)
-    np.testing.assert_allclose(numpy_lif.backward(3 * g, run, lif), 3 * delta, rtol=1e-9, atol=1e-9)
-    if len(x) == 1 or lif.reset == "none":
-        detached = LIF(lif.decay, lif.threshold, lif.reset, lif.surrogate, 0.0)
-        np.testing.assert_array_equal(delta, numpy_lif.backward(g, run, detached))
+    low, middle, high = (
+        numpy_lif.backward(g, run, replace(lif, reset_gradient=rho)) for rho in (0.0, 0.25, 1.0)
+    )
+    np.testing.assert_array_equal(low[-1], high[-1])
+    expected = 0.75 * low[-2:] + 0.25 * high[-2:]
+    np.testing.assert_allclose(middle[-2:], expected, rtol=1e-9, atol=1e-9)
+    if lif.reset == "none":
+        np.testing.assert_array_equal(low, high)
 
 
 @given(x=currents, lif=lifs)
@@ -96,6 +111,110 @@ def test_float32_stays_float32():
     run = numpy_lif.forward(np.ones((5, 2), np.float32), LIF())
     delta = numpy_lif.backward(np.ones((5, 2), np.float32), run, LIF())
     assert run.spikes.dtype == run.membrane.dtype == delta.dtype == np.float32
+    assert numpy_lif.backward(np.ones((5, 2)), run, LIF()).dtype == np.float32
+    frozen = numpy_lif.forward(np.ones((5, 2), np.float32), LIF(), reset_spikes=np.ones((5, 2)))
+    assert frozen.membrane.dtype == np.float32
+
+
+TRAIN = np.array([0, 1, 0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32, np.float64, complex])
+def test_trace_of_any_kind_of_spikes(dtype):
+    """(1 - 1/3) a + s/3 by hand: 1/3, 2/9, 4/27, 8/81 + 27/81, 70/243."""
+    a = numpy_lif.trace(TRAIN.astype(dtype), 3.0)
+    np.testing.assert_allclose(a, [0, 1 / 3, 2 / 9, 4 / 27, 35 / 81, 70 / 243], rtol=1e-6)
+    back = numpy_lif.trace_backward(TRAIN[::-1].astype(dtype), 3)
+    np.testing.assert_array_equal(back, a[::-1])
+    kept = {np.float32: np.float32, complex: np.complex128}
+    assert a.dtype == back.dtype == kept.get(dtype, np.float64)
+
+
+def test_the_shortest_time_constant_leaves_the_spikes():
+    for tau in (1, np.float32(1.0)):
+        np.testing.assert_array_equal(numpy_lif.trace(TRAIN, tau), TRAIN)
+        np.testing.assert_array_equal(numpy_lif.trace_backward(TRAIN, tau), TRAIN)
+    value, g = numpy_lif.TraceLoss(TRAIN, tau=1.0)(np.zeros(6))
+    assert value == 1.0
+    np.testing.assert_array_equal(g, -TRAIN)
+
+
+@pytest.mark.parametrize(
+    ("s", "message"),
+    [
+        (np.array(1.0), r"must be \[T, ...\], no axis of length 0, got shape \(\)"),
+        (np.zeros((3, 0)), r"got shape \(3, 0\)"),
+        (np.array(["0", "1"]), "must be of float32 or float64, got dtype <U1"),
+        (np.zeros(3, np.float16), "got dtype float16"),
+        (np.zeros(3, object), "got dtype object"),
+        (np.array([0.0, np.nan]), "1 NaN or infinite values of 2"),
+    ],
+)
+def test_bad_spikes_are_named(s, message):
+    for name, function in (
+        ("s", lambda s: numpy_lif.trace(s, 3.0)),
+        ("e", lambda s: numpy_lif.trace_backward(s, 3.0)),
+        ("target", numpy_lif.TraceLoss),
+        ("spikes", numpy_lif.TraceLoss(TRAIN)),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} .*{message}"):
+            function(s)
+
+
+@pytest.mark.parametrize("target", [bool, int, np.float32, float])
+@pytest.mark.parametrize("spikes", [bool, int, np.float32, float])
+def test_loss_of_the_target_is_zero(target, spikes, rng):
+    train = rng.random((50, 3)) < 0.3
+    value, g = numpy_lif.TraceLoss(train.astype(target))(train.astype(spikes))
+    np.testing.assert_array_equal(value, np.zeros(3))
+    np.testing.assert_array_equal(g, np.zeros((50, 3)))
+    assert g.dtype == np.float64
+
+
+def test_trace_loss_by_hand():
+    """Traces with the default tau, 3: (2/3)^t / 3 of one spike at the start, against none."""
+    value, g = numpy_lif.TraceLoss(np.zeros(4))(np.eye(4)[0])
+    a = (2 / 3) ** np.arange(4) / 3
+    assert value == pytest.approx(0.5 * (a**2).sum())
+    assert g[3] == pytest.approx(a[3] / 3)
+    assert g[2] == pytest.approx(a[2] / 3 + a[3] / 3 * 2 / 3)
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 1), (6, 1, 4), (6, 5, 1), (6, 5, 4)])
+def test_one_target_for_many_neurons(shape, rng):
+    spikes, target = rng.random((6, 5, 4)), rng.random(shape)
+    value, g = numpy_lif.TraceLoss(target)(spikes)
+    full_value, full_g = numpy_lif.TraceLoss(np.broadcast_to(target, spikes.shape))(spikes)
+    np.testing.assert_array_equal(value, full_value)
+    np.testing.assert_array_equal(g, full_g)
+
+
+@pytest.mark.parametrize(
+    ("target", "spikes"),
+    [
+        ((6,), (6, 6)),  # NumPy would compare its steps with the neurons
+        ((6, 6), (6,)),
+        ((1, 5), (6, 5)),  # time is not stretched
+        ((6, 5), (1, 5)),
+        ((5, 6), (6, 5)),
+        ((6, 5), (6, 1)),  # nor are the spikes
+        ((6, 5), (6, 4)),
+        ((6, 5), (6, 5, 2)),
+        ((7,), (6,)),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(target, spikes):
+    with pytest.raises(ValueError, match=r"spikes have shape \(.*\), the target \(.*\); they must"):
+        numpy_lif.TraceLoss(np.zeros(target))(np.zeros(spikes))
+
+
+def test_a_frozen_reset_by_hand():
+    """Decay 0.5, x = 0.6: the neuron fires nowhere; the reset takes the spike given at step 1."""
+    x, lif = np.full(3, 0.6), LIF(decay=0.5)
+    for dtype in (bool, int, float):
+        run = numpy_lif.forward(x, lif, reset_spikes=np.array([1, 0, 0], dtype))
+        np.testing.assert_allclose(run.membrane, [0.6, 0.6, 0.9])
+        np.testing.assert_array_equal(run.spikes, 0.0)
 
 
 def test_trace_backward_is_the_adjoint(rng):
@@ -153,16 +272,41 @@ def test_numpy_scalars_become_python_floats(field, value):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.array(1.0), "x must be .* got shape"),
+        (np.array(1.0), r"must be \[T, ...\], no axis of length 0, got shape \(\)"),
         (np.zeros((0, 3)), r"got shape \(0, 3\)"),
-        (np.array([1, 2]), "got dtype int64"),
+        (np.array([1, 2]), r"got dtype int64; use .astype\(float\)"),
+        (np.array([True]), "got dtype bool"),
         (np.array([1j]), "got dtype complex128"),
-        (np.array([1.0, np.nan, np.inf]), "x has 2 NaN or infinite values of 3"),
+        (np.zeros(2, np.float16), "got dtype float16"),
+        (np.zeros(2, np.longdouble), "got dtype"),
+        (np.array([1.0, np.nan, np.inf]), "2 NaN or infinite values of 3"),
     ],
 )
-def test_bad_currents_are_named(x, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_currents_and_credits_are_named(x, message):
+    """Complex ones too, but for the current of the smooth twin."""
+    with pytest.raises(ValueError, match=f"^x .*{message}"):
         numpy_lif.forward(x, LIF())
+    with pytest.raises(ValueError, match=f"^g .*{message}"):
+        numpy_lif.backward(x, numpy_lif.Run(np.zeros(np.shape(x)), np.zeros(np.shape(x))), LIF())
+
+
+def test_bad_runs_are_named():
+    g, lif, Run = np.zeros(4), LIF(), numpy_lif.Run
+    for dtype in (int, complex, np.float16):
+        with pytest.raises(ValueError, match="the run must be of float32 or float64, got dtype"):
+            numpy_lif.backward(g, Run(g, np.zeros(4, dtype)), lif)
+    with pytest.raises(
+        ValueError, match=r"the run's spikes has shape \(1,\), its membrane has \(4,"
+    ):
+        numpy_lif.backward(g, Run(np.zeros(1), np.zeros(4)), lif)
+
+
+def test_spikes_of_a_run_may_be_booleans(rng):
+    x, g = rng.normal(0.5, 0.5, (2, 20))
+    s, u = numpy_lif.forward(x, LIF())
+    delta = numpy_lif.backward(g, (s, u), LIF())
+    np.testing.assert_array_equal(numpy_lif.backward(g, (s.astype(bool), u), LIF()), delta)
+    np.testing.assert_array_equal(numpy_lif.backward(g, (s.astype(int), u), LIF()), delta)
 
 
 def test_bad_shapes_and_tau_are_named():
@@ -171,5 +315,29 @@ def test_bad_shapes_and_tau_are_named():
         numpy_lif.backward(np.zeros(4), run, LIF())
     with pytest.raises(ValueError, match=r"reset_spikes has shape \(3,\), x has \(4,\)"):
         numpy_lif.forward(np.zeros(4), LIF(), reset_spikes=np.zeros(3))
-    with pytest.raises(ValueError, match="tau must be at least 1 step and finite, got 0.5"):
-        numpy_lif.trace(np.zeros(4), 0.5)
+    for reset_spikes, message in (
+        (np.array([0, 1j, 0, 0]), "got dtype complex128"),
+        (np.array([0.0, np.nan, 0.0, 0.0]), "has 1 NaN"),
+    ):
+        with pytest.raises(ValueError, match=f"reset_spikes .*{message}"):
+            numpy_lif.forward(np.zeros(4), LIF(), reset_spikes=reset_spikes)
+
+
+@pytest.mark.parametrize(
+    ("tau", "message"),
+    [
+        (0.5, "tau must be at least 1 step and finite, got 0.5"),
+        (np.inf, "tau must be at least 1 step and finite, got inf"),
+        (np.nan, "tau must be at least 1 step and finite, got nan"),
+        (True, "tau must be a number, got True"),
+        ("3", "tau must be a number, got '3'"),
+        (np.array([3.0]), "tau must be a number, got array"),
+    ],
+)
+def test_bad_time_constants_are_named(tau, message):
+    with pytest.raises(ValueError, match=message):
+        numpy_lif.trace(np.zeros(4), tau)
+    with pytest.raises(ValueError, match=message):
+        numpy_lif.trace_backward(np.zeros(4), tau)
+    with pytest.raises(ValueError, match=message):
+        numpy_lif.TraceLoss(np.zeros(4), tau)

@@ -180,5 +180,6 @@ def relative_error(gradient, reference):
     Where only the reference vanishes, it is ||gradient||.
     """
     checks.same_shape("gradient", gradient, "reference", reference)
-    error, size = np.linalg.norm(gradient - reference), np.linalg.norm(reference)
+    error = np.linalg.norm(np.subtract(gradient, reference))
+    size = np.linalg.norm(reference)
     return float(error / size) if size else float(error)

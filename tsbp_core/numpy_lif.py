@@ -47,7 +47,7 @@ def forward(x, lif, *, smooth=False, reset_spikes=None):
     """
     x = checks.floating("x", x, complex_ok=smooth)
     if reset_spikes is not None:
-        reset_spikes = checks.spikes("reset_spikes", reset_spikes).astype(x.dtype)
+        reset_spikes = checks.spikes("reset_spikes", reset_spikes).astype(x.dtype, copy=False)
         checks.same_shape("reset_spikes", reset_spikes, "x", x)
     spike = lif.surrogate.primitive if smooth else heaviside
     s, u = np.empty_like(x), np.empty_like(x)
@@ -84,10 +84,10 @@ def backward(g, run, lif):
     s, u = (np.asarray(part) for part in run)
     if u.dtype.char not in "fd":
         raise ValueError(f"the run must be of float32 or float64, got dtype {u.dtype}")
-    g = checks.floating("g", g).astype(u.dtype)
+    g = checks.floating("g", g).astype(u.dtype, copy=False)
     checks.same_shape("g", g, "the run", u)
     checks.same_shape("the run's spikes", s, "its membrane", u)
-    s = s.astype(u.dtype)
+    s = s.astype(u.dtype, copy=False)
     h = lif.surrogate.derivative(u - lif.threshold)
     slope = np.broadcast_to(reset_slope(u, s, h, lif), u.shape)
     delta = np.empty_like(u)
@@ -165,8 +165,7 @@ class TraceLoss:
         """Return the loss of each neuron, ``[...]``, and its gradient dL/ds, ``[T, ...]``."""
         spikes = _double(checks.spikes("spikes", spikes, complex_ok=True))
         target = self.target_trace
-        one = [1 if own == 1 else n for n, own in zip(spikes.shape, target.shape, strict=False)]
-        if target.shape != (*spikes.shape[:1], *one[1:]):
+        if not _fits(target.shape, spikes.shape):
             raise ValueError(
                 f"spikes have shape {spikes.shape}, the target {target.shape}; they must be equal, "
                 "but for axes of length 1 in the target, not the first"
@@ -175,5 +174,11 @@ class TraceLoss:
         return 0.5 * (error**2).sum(axis=0), trace_backward(error, self.tau)
 
 
+def _fits(target, spikes):
+    """Whether shapes are equal, but for axes of length 1 in the target that are not the first."""
+    alike = len(target) == len(spikes) and target[0] == spikes[0]
+    return alike and all(own in (1, n) for own, n in zip(target, spikes, strict=True))
+
+
 def _double(x):
-    return x.astype(np.result_type(x, float))
+    return x.astype(np.result_type(x, float), copy=False)
