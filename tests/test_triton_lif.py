@@ -178,7 +178,7 @@ def test_bytes_an_element(monkeypatch, measured):
     assert moved == 8 * T * n
 
 
-def compile_ahead(name, lif, dtype, capability):
+def compile_ahead(name, lif, dtype, capability, **more):
     """Compile a kernel for a GPU that need not be there; return its assembler's report."""
     from triton.backends.compiler import GPUTarget
     from triton.backends.nvidia.compiler import get_ptxas
@@ -188,12 +188,13 @@ def compile_ahead(name, lif, dtype, capability):
     types = {"T": "i32", "n": "i32", "starts": "*fp64" if dtype == "fp64" else "*fp32"}
     constants = {"lif": lif, "surrogate": lif.surrogate, "same": False, "keep": True}
     constants |= {"STEPS": triton_lif.STEPS, "WIDTH": triton_lif.WIDTH}
+    constants |= more
     constants["wide"] = triton.language.float64 if dtype == "fp64" else triton.language.float32
     signature = {
         a: "constexpr" if a in constants else types.get(a, f"*{dtype}") for a in kernel.arg_names
     }
     constants = {a: value for a, value in constants.items() if a in signature}
-    divisible = {(i,): [["tt.divisibility", 16]] for i, a in enumerate(signature) if a in "xsgn"}
+    divisible = {(i,): [["tt.divisibility", 16]] for i, a in enumerate(signature) if a in "xsg"}
     made = triton.compile(
         ASTSource(kernel, signature, constants, divisible),
         target=GPUTarget("cuda", capability, 32),
@@ -217,6 +218,13 @@ def test_every_neuron_compiles_ahead_of_time(lif, monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     triton_lif.kernels.cache_clear()
     compile_ahead("backward", lif, "fp32", 90)
+
+
+def test_compiles_for_one_neuron_where_triton_makes_n_a_constant(monkeypatch):
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    triton_lif.kernels.cache_clear()
+    for kernel in ("forward", "backward"):
+        compile_ahead(kernel, SIGMOID, "fp32", 90, n=1)
 
 
 @pytest.mark.parametrize("capability", [80, 90, 100])

@@ -123,7 +123,7 @@ def _forward_kernel(
     same: tl.constexpr, keep: tl.constexpr, STEPS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * WIDTH + tl.arange(0, WIDTH)
-    n = n.to(tl.int64)
+    n = tl.cast(n, tl.int64)
     v = tl.full((WIDTH,), 0.0, wide)
     if same:
         current = tl.load(x + at, at < n)
@@ -147,7 +147,7 @@ def _backward_kernel(
     same: tl.constexpr, STEPS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     at = tl.program_id(0).to(tl.int64) * WIDTH + tl.arange(0, WIDTH)
-    n = n.to(tl.int64)
+    n = tl.cast(n, tl.int64)
     eps = tl.full((WIDTH,), 0.0, wide)
     total = tl.full((WIDTH,), 0.0, wide)
     if same:

@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -42,3 +43,26 @@ def test_failed_write_leaves_the_old_file_alone(folder, monkeypatch):
         save(loss=2)
     assert json.loads(path.read_text())["results"] == {"loss": 1}
     assert [p.name for p in folder.iterdir()] == ["a.json"]
+
+
+def test_the_commit_is_that_of_the_code_and_says_if_it_was_changed(folder, monkeypatch):
+    def git(*words):
+        name = ("-c", "user.name=a", "-c", "user.email=a@a")
+        done = subprocess.run(
+            ["git", "-C", str(folder), *name, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    monkeypatch.delenv("TSBP_COMMIT", raising=False)
+    monkeypatch.setattr(results, "PROJECT", folder)
+    git("init")
+    assert results.provenance()["commit"] is None
+    (folder / "code.py").write_text("1")
+    git("add", "code.py")
+    git("commit", "-m", "a")
+    head = git("rev-parse", "HEAD")[:12]
+    assert results.provenance()["commit"] == head
+    (folder / "code.py").write_text("2")
+    assert results.provenance()["commit"] == f"{head} with changes"
+    monkeypatch.setenv("TSBP_COMMIT", "told")
+    assert results.provenance()["commit"] == "told"

@@ -108,6 +108,8 @@ def atomic_file(target):
 
 
 def _commit():
+    if told := os.environ.get("TSBP_COMMIT"):  # of a copy without the project's history
+        return told
     git = ["git", "-C", str(PROJECT)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
@@ -115,9 +117,9 @@ def _commit():
             [*git, "status", "--porcelain", ":!data/results"], capture_output=True, text=True
         )
     except FileNotFoundError:
-        head = None
-    if head is None or head.returncode:
-        return os.environ.get("TSBP_COMMIT")  # a copy without history may be told
+        return None
+    if head.returncode:
+        return None
     return head.stdout.strip()[:12] + (" with changes" if dirty.stdout.strip() else "")
 
 
