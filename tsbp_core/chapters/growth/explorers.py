@@ -3,6 +3,7 @@
 import numpy as np
 
 from tsbp_core import numpy_lif
+from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at, reach
 from tsbp_core.chapters.growth import study as experiment
 from tsbp_core.page.explorer import METHODS, Control, Explorer, Panel, Series, choice
 
@@ -14,9 +15,9 @@ def growth_frame(slope, unit, reset):
     curves, sizes, words = [], [], ""
     for rho in experiment.RHOS:
         lif = experiment.make_neuron(reset, unit, slope, rho)
-        curves.append(experiment.jacobian_at(u, lif))
+        curves.append(jacobian_at(u, lif))
         run = numpy_lif.forward(x, lif)
-        size = np.abs(experiment.reach(experiment.jacobian(run, lif)))
+        size = np.abs(reach(jacobian(run, lif)))
         sizes.append(np.sqrt((size**2).mean(axis=1)))
         if rho:
             typical = np.median(size, axis=1)

@@ -37,10 +37,10 @@ import torch
 from tqdm import tqdm
 
 from tsbp_core import LIF, neuron, numpy_lif, surrogates, torch_lif
+from tsbp_core.chapters.gradient.steps import jacobian
 from tsbp_core.chapters.growth import manifolds
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import bootstrap_interval, t_interval
-from tsbp_core.neuron import reset_slope
 
 DECAY, THRESHOLD = 0.9, 1.0
 RESETS = ("subtract", "zero")
@@ -63,28 +63,6 @@ def make_neuron(reset, unit, slope, rho=1.0):
     """The study's neuron; h is the derivative of a logistic curve of this slope, peak slope/4."""
     surrogate = surrogates.Sigmoid(1.0 / slope, unit=unit)
     return LIF(DECAY, THRESHOLD, reset, surrogate, rho)
-
-
-def jacobian(run, lif):
-    """J[t] = du[t+1]/du[t] at each step of a run, of the shape [T, ...] of its membranes."""
-    s, u = run
-    h = lif.surrogate.derivative(u - lif.threshold)
-    return lif.decay * np.broadcast_to(reset_slope(u, s, h, lif), u.shape)
-
-
-def jacobian_at(u, lif):
-    """J at given membranes u, a spike where they reach the threshold."""
-    return jacobian(numpy_lif.Run((u >= lif.threshold).astype(float), u), lif)
-
-
-def reach(jacobians):
-    """How much of a credit at the last step's membrane reaches each step: products of J [T, ...].
-
-    The last row is 1; row t is the product of rows t to T - 2 of ``jacobians``.
-    """
-    ones = np.ones_like(jacobians[:1])
-    products = np.cumprod(jacobians[-2::-1], axis=0)[::-1]
-    return np.concatenate([products, ones])
 
 
 def growth_bound(lif):

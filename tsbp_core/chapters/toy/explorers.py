@@ -5,25 +5,26 @@ from dataclasses import replace
 import numpy as np
 
 from tsbp_core import LIF, surrogates
-from tsbp_core.chapters.toy import experiment
-from tsbp_core.chapters.toy import study as toy_study
-from tsbp_core.lab import results
+from tsbp_core.chapters.toy import experiment, outcomes
+from tsbp_core.chapters.toy.plan import Condition
+from tsbp_core.chapters.toy.study import LEVELS, SHOWN_RATES
+from tsbp_core.lab import conditions, results
 from tsbp_core.page.explorer import METHODS, RESETS, Control, Explorer, Panel, Series, choice
 
 
 def toy():
     """Chapter 5: both methods at one learning rate, along training, and the share that learn."""
     shown = results.load("toy-explorer")["results"]
-    study = results.load("toy")["results"]
+    runs = conditions.by_condition(Condition, shown["runs"])
     rates = experiment.LEARNING_RATES
     steps = experiment.Settings().steps
-    shares = {name: toy_study.success(found)[0] for name, found in study.items()}
+    shares = {key: outcomes.success(result)[0] for key, result in outcomes.load("main").items()}
 
     def frame(lr, update, optimizer, target, reset):
         i = shown["rates"].index(lr)
-        names = [f"{reset}/{target}/{optimizer}/rho={rho}" for rho in (1, 0)]
-        one, other = (shown["runs"][name] for name in names)
-        learn = [shares[name] for name in names]
+        condition = Condition(reset, target, optimizer, 1.0)
+        one, other = conditions.pair(runs, condition)
+        learn = conditions.pair(shares, condition)
         at = int(np.argmin(np.abs(rates - lr)))
         k = shown["updates"].index(update)
         wanted = np.array(shown["targets"][target])
@@ -31,7 +32,7 @@ def toy():
         for run in (one, other):
             fired = np.array(run["spikes"][i][k])
             panels.append([
-                np.array(run["membrane"][i][k]) / toy_study.LEVELS,
+                np.array(run["membrane"][i][k]) / LEVELS,
                 (wanted, np.full(len(wanted), 2.3)),
                 (fired, np.full(len(fired), 2.0)),
                 [experiment.NEURON.threshold],
@@ -44,9 +45,9 @@ def toy():
         return panels, text
 
     # Start where both this seed's loss and the share of all seeds differ most.
-    names = [f"zero/random/adam/rho={rho}" for rho in (1, 0)]
-    gain = np.subtract(*(shares[name] for name in names))[:: toy_study.SHOWN_RATES]
-    one, other = (np.array(shown["runs"][name]["final"]) for name in names)
+    usual = Condition("zero", "random", "adam", 1.0)
+    gain = np.subtract(*conditions.pair(shares, usual))[::SHOWN_RATES]
+    one, other = (np.array(run["final"]) for run in conditions.pair(runs, usual))
     start = int((gain * np.log(other / one)).argmax())
     series = (
         Series("target", "truth", "raster"), Series("spikes", "reset", "raster"),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tsbp_core import LIF, surrogates
+from tsbp_core.chapters.gradient.steps import jacobian_at
 from tsbp_core.chapters.growth import study as experiment
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
 
@@ -15,7 +16,7 @@ def advice_frame(family, width, unit, decay):
     peak = float(surrogate.derivative(np.array(0.0)))
     lifs = [LIF(decay, 1.0, reset, surrogate) for reset in ("subtract", "zero")]
     soft, hard = (experiment.growth_bound(lif) for lif in lifs)
-    jacobians = [experiment.jacobian_at(z + 1, lif) for lif in lifs]
+    jacobians = [jacobian_at(z + 1, lif) for lif in lifs]
     can = ["can" if np.abs(J).max() > 1 else "cannot" for J in jacobians]
     text = (
         f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). At the membranes "

@@ -14,8 +14,9 @@ from tsbp_core.chapters.cost import study as overhead
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.frameworks import study as frameworks
 from tsbp_core.chapters.growth import study as growth
-from tsbp_core.chapters.toy import study as toy_study
-from tsbp_core.lab import results
+from tsbp_core.chapters.toy import outcomes as toy
+from tsbp_core.chapters.toy.plan import Arm, Condition
+from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import equivalence, interval_text, t_interval
 
 
@@ -66,16 +67,15 @@ class Claim:
 
 def toy_gain(optimizer, outcome="width"):
     """Decades of robust width that the toy neuron gains by the term, mean and interval."""
-    runs = results.load("toy-wide")["results"]
-    pair = (runs[f"zero/random/{optimizer}/rho={rho}"] for rho in (1, 0))
-    return toy_study.difference(*pair, outcome)
+    pair = conditions.pair(toy.load("wide"), Condition("zero", "random", optimizer, 1.0))
+    return toy.gain(*pair, outcome)
 
 
 def toy_part(direction, length):
     """Decades that the detached gradient gains from the complete one's direction, or length."""
-    runs = results.load("toy-why")["results"]
-    name = "zero/adam/direction={}/length={}".format
-    return toy_study.difference(runs[name(direction, length)], runs[name(0, 0)], "strict")
+    runs = toy.load("why")
+    one, other = Arm("zero", "adam", direction, length), Arm("zero", "adam", 0.0, 0.0)
+    return toy.gain(runs[one], runs[other], "strict")
 
 
 def cifar10_runs():
@@ -186,7 +186,7 @@ def claims():
         one, other = (interval_text(*gain) for gain in gains)
         return f"{one} and {other} {unit}"
 
-    mapped = toy_study.effects(results.load("toy-map")["results"], "width")
+    mapped = toy.gains_of_map(toy.load("map"), "width")
     sides = [
         [gain for (*_, own), gain in mapped.items() if own == optimizer]
         for optimizer in ("adam", "sgd")
@@ -200,7 +200,7 @@ def claims():
     longer = [growth.gains(grown["trained"], T=T)["area/slope=100"] for T in growth.STEPS]
     wins, cases = nearer(0.2)
     narrow, _ = nearer(0.05)
-    toy = [toy_gain(optimizer) for optimizer in ("adam", "sgd")]
+    gained = [toy_gain(optimizer) for optimizer in ("adam", "sgd")]
     parts = [toy_part(1, 0), toy_part(0, 1)]
     by_depth = [growth.gains(grown["trained"], depth=depth) for depth in growth.RATES]
     kept = [gains[name] for gains in by_depth for name in gains if name.startswith("peak")]
@@ -224,10 +224,10 @@ def claims():
         Claim(
             paper,
             "A toy neuron trains more robustly to the learning rate with the term.",
-            f"robust width {both(toy, 'decades')} (Adam, gradient descent; random target, hard "
+            f"robust width {both(gained, 'decades')} (Adam, gradient descent; random target, hard "
             "reset)",
             ("toy-wide",),
-            all(low > 0 for _, low, _ in toy),
+            all(low > 0 for _, low, _ in gained),
         ),
         Claim(
             paper,

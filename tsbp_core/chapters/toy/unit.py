@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tsbp_core import LIF, neuron, numpy_lif
+from tsbp_core import LIF, numpy_lif
+from tsbp_core.chapters.gradient.steps import jacobian
 from tsbp_core.chapters.toy import experiment as toy
 
 PROBED = (0, 1, 3, 10, 30, 100, 299)
@@ -113,16 +114,9 @@ class _Probe:
             }  # fmt: skip
 
 
-def step_factors(run, lif):
-    """du[t+1]/du[t] of each step but the last, [T-1, ...]."""
-    s, u = run.spikes[:-1], run.membrane[:-1]
-    h = lif.surrogate.derivative(u - lif.threshold)
-    return np.broadcast_to(lif.decay * neuron.reset_slope(u, s, h, lif), u.shape)
-
-
 def products(run, lif):
-    """Products of ``step_factors`` over ``LAGS`` consecutive steps, summarised."""
-    factors = step_factors(run, lif)
+    """Products of du[t+1]/du[t] over ``LAGS`` consecutive steps, summarised."""
+    factors = jacobian(run, lif)[:-1]
     summary = {}
     for lag in LAGS:
         windows = np.lib.stride_tricks.sliding_window_view(factors, lag, axis=0)
