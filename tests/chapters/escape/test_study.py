@@ -1,9 +1,11 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tsbp_core import numpy_lif
+from tsbp_core.chapters.escape import gradients
 from tsbp_core.chapters.escape import study as escape
 
 RESETS = ("zero", "subtract")
@@ -11,27 +13,27 @@ RESETS = ("zero", "subtract")
 
 @pytest.mark.parametrize("steps", [1, 3, 7])
 def test_probabilities_of_all_trains_sum_to_one(steps):
-    x, _ = escape.Task(steps, "count").draw(5)
+    x, _ = gradients.Task(steps, "count").draw(5)
     lif = escape.neuron("zero", 0.2)
-    trains = np.broadcast_to(escape.all_trains(steps), (steps, 2**steps, 5))
+    trains = np.broadcast_to(gradients.all_trains(steps), (steps, 2**steps, 5))
     assert len(np.unique(trains[:, :, 0], axis=1).T) == 2**steps
-    probability = np.exp(escape.log_probability(escape.given(trains, x, lif), lif))
+    probability = np.exp(gradients.log_probability(gradients.given(trains, x, lif), lif))
     assert probability.sum(axis=0) == pytest.approx(np.ones(5), rel=1e-12)
 
 
 @pytest.mark.parametrize("reset", RESETS)
-@pytest.mark.parametrize("loss", escape.LOSSES)
+@pytest.mark.parametrize("loss", gradients.LOSSES)
 def test_exact_gradient_is_that_of_the_expected_loss(reset, loss):
     """Central differences of J, at every step and instance."""
     steps, lif = 6, escape.neuron(reset, 0.2)
-    x, value = escape.Task(steps, loss).draw(8)
-    trains = np.broadcast_to(escape.all_trains(steps), (steps, 2**steps, 8))
+    x, value = gradients.Task(steps, loss).draw(8)
+    trains = np.broadcast_to(gradients.all_trains(steps), (steps, 2**steps, 8))
 
     def expected(x):
-        run = escape.given(trains, x, lif)
-        return (np.exp(escape.log_probability(run, lif)) * value(trains)[0]).sum(axis=0)
+        run = gradients.given(trains, x, lif)
+        return (np.exp(gradients.log_probability(run, lif)) * value(trains)[0]).sum(axis=0)
 
-    truth, _ = escape.exact(x, value, lif)
+    truth, _ = gradients.exact(x, value, lif)
     for t in range(steps):
         shift = np.zeros_like(x)
         shift[t] = 1e-5
@@ -42,32 +44,32 @@ def test_exact_gradient_is_that_of_the_expected_loss(reset, loss):
 def test_where_the_surrogate_gradient_is_exact():
     """Linear loss, and no reset, or one step alone; with a reset and two steps it is not."""
     for steps, reset in ((5, "none"), (1, "zero"), (1, "subtract")):
-        x, value = escape.Task(steps, "linear").draw(8)
-        truth, means = escape.exact(x, value, escape.neuron(reset, 0.2))
+        x, value = gradients.Task(steps, "linear").draw(8)
+        truth, means = gradients.exact(x, value, escape.neuron(reset, 0.2))
         for found in means.values():
             assert found == pytest.approx(truth, rel=1e-9, abs=1e-12)
-    x, value = escape.Task(2, "linear").draw(8)
-    truth, means = escape.exact(x, value, escape.neuron("zero", 0.2))
+    x, value = gradients.Task(2, "linear").draw(8)
+    truth, means = gradients.exact(x, value, escape.neuron("zero", 0.2))
     for found in means.values():
         assert escape.compare(truth, found)["error"].max() > 1e-3
 
 
 def test_a_quadratic_loss_is_biased_even_at_one_step():
     """The surrogate takes p - 1/2 times h too much: the spike meets its own square."""
-    x, value = escape.Task(1, "count").draw(8)
+    x, value = gradients.Task(1, "count").draw(8)
     lif = escape.neuron("zero", 0.2)
-    truth, means = escape.exact(x, value, lif)
+    truth, means = gradients.exact(x, value, lif)
     p, h = (f(x - lif.threshold) for f in (lif.surrogate.primitive, lif.surrogate.derivative))
     assert means[1.0] - truth == pytest.approx((p - 0.5) * h, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("loss", escape.LOSSES)
+@pytest.mark.parametrize("loss", gradients.LOSSES)
 def test_estimates_agree_with_the_sums_over_all_trains(loss):
     lif = escape.neuron("zero", 0.2)
-    x, value = escape.Task(4, loss).draw(10)
-    truth, means = escape.exact(x, value, lif)
-    guess, guesses = escape.estimate(x, value, lif, trains=40_000)
-    for whole, halves in ((truth, guess), *((means[rho], guesses[rho]) for rho in escape.RHOS)):
+    x, value = gradients.Task(4, loss).draw(10)
+    truth, means = gradients.exact(x, value, lif)
+    guess, guesses = gradients.estimate(x, value, lif, trains=40_000)
+    for whole, halves in ((truth, guess), *((means[rho], guesses[rho]) for rho in gradients.RHOS)):
         noise = np.abs(halves[0] - halves[1]).mean()
         assert np.abs(halves.mean(axis=0) - whole).mean() < 2 * noise
         assert np.abs(halves.mean(axis=0) - whole).max() < 0.05 * np.abs(whole).max()
@@ -85,14 +87,14 @@ def test_compare_and_pooled_of_cases_done_by_hand():
 
 
 def test_without_a_reset_rho_changes_nothing():
-    x, value = escape.Task(6, "trace").draw(5)
-    _, means = escape.exact(x, value, escape.neuron("none", 0.2))
+    x, value = gradients.Task(6, "trace").draw(5)
+    _, means = gradients.exact(x, value, escape.neuron("none", 0.2))
     assert np.array_equal(means[0.0], means[1.0])
 
 
 def test_an_unknown_loss_is_named():
     with pytest.raises(ValueError, match="'spikes'"):
-        escape.Task(4, "spikes").draw(2)
+        gradients.Task(4, "spikes").draw(2)
 
 
 def test_study_is_the_same_each_time():
@@ -100,21 +102,35 @@ def test_study_is_the_same_each_time():
     found = escape.study(**small)
     assert found == escape.study(**small)
     assert set(found["sampled"]) == {
-        f"{reset}/{loss}/T=6" for reset in RESETS for loss in escape.LOSSES
+        f"{reset}/{loss}/T=6" for reset in RESETS for loss in gradients.LOSSES
     }
     assert len(found["exact"]) == 2 * 3 * 2
 
 
+def test_committed_results_have_all_conditions():
+    exact, sampled = escape.load()
+    kinds = list(itertools.product(RESETS, gradients.LOSSES))
+    assert {(key.reset, key.loss, key.T) for key in sampled} == {
+        (*kind, T) for kind in kinds for T in escape.LONG
+    }
+    for reset, loss in kinds:
+        for T in escape.LENGTHS:
+            assert list(exact[escape.Condition(reset, loss, T)]["by_rho"]) == list(gradients.RHOS)
+        for noise, surrogate in itertools.product(escape.WIDTHS, escape.WIDTHS):
+            cell = exact[escape.Condition(reset, loss, noise=noise, surrogate=surrogate)]
+            assert len(cell["nearer"]) == 3
+
+
 def test_the_surrogate_may_have_another_width_than_the_noise():
     """The truth stays, and so does the spikes' probability; the backward pass is the other's."""
-    x, value = escape.Task(4, "trace").draw(5)
+    x, value = gradients.Task(4, "trace").draw(5)
     noisy, wide = escape.neuron("zero", 0.05), escape.neuron("zero", 0.4)
-    truth, means = escape.exact(x, value, noisy, wide.surrogate)
-    assert np.array_equal(truth, escape.exact(x, value, noisy)[0])
-    run = escape.given(np.broadcast_to(escape.all_trains(4), (4, 16, 5)), x, noisy)
-    gradients = numpy_lif.backward(value(run.spikes)[1], run, replace(wide, reset_gradient=0.5))
-    weights = np.exp(escape.log_probability(run, noisy))
-    assert means[0.5] == pytest.approx((weights * gradients).sum(axis=1), rel=1e-12)
+    truth, means = gradients.exact(x, value, noisy, wide.surrogate)
+    assert np.array_equal(truth, gradients.exact(x, value, noisy)[0])
+    run = gradients.given(np.broadcast_to(gradients.all_trains(4), (4, 16, 5)), x, noisy)
+    delta = numpy_lif.backward(value(run.spikes)[1], run, replace(wide, reset_gradient=0.5))
+    weights = np.exp(gradients.log_probability(run, noisy))
+    assert means[0.5] == pytest.approx((weights * delta).sum(axis=1), rel=1e-12)
 
 
 def test_share_of_nearer_has_an_exact_interval():
@@ -128,14 +144,15 @@ def test_share_of_nearer_has_an_exact_interval():
 
 def test_a_summary_in_words():
     truth = np.array([[3.0], [4.0]])
-    means = {rho: (2 - rho) * truth for rho in escape.RHOS}
-    text = escape.describe(escape.summary(truth, means))
+    means = {rho: (2 - rho) * truth for rho in gradients.RHOS}
+    cell = escape.summary(truth, means)
+    text = escape.describe({**cell, "by_rho": escape.by_number(cell["by_rho"])})
     assert text == "1.00 0.00  1.00 1.00  2.00 1.00  100% [3%, 100%]"
 
 
 def test_chunks_of_trains_are_independent_of_the_gradient_asked_for(rng):
-    x, value = escape.Task(3, "count").draw(2)
+    x, value = gradients.Task(3, "count").draw(2)
     lif = escape.neuron("subtract", 0.2)
-    one = escape.estimate(x, value, lif, 2000)
-    other = escape.estimate(x, value, replace(lif, reset_gradient=0.3), 2000)
+    one = gradients.estimate(x, value, lif, 2000)
+    other = gradients.estimate(x, value, replace(lif, reset_gradient=0.3), 2000)
     assert np.array_equal(one[0], other[0])

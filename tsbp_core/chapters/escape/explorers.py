@@ -1,26 +1,23 @@
 """The explorer of chapter 9."""
 
 from tsbp_core.chapters.escape import study as escape
-from tsbp_core.lab import results
+from tsbp_core.chapters.escape.gradients import LOSSES, RHOS
+from tsbp_core.chapters.escape.study import WIDTHS, Condition
 from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
 
 
 def truth():
     """Chapter 9: how near the mean surrogate gradient is to the exact one, against rho."""
-    study = results.load("escape")
-    exact, widths = study["results"]["exact"], study["settings"]["widths"]
-    rhos = [float(rho) for rho in next(iter(exact.values()))["by_rho"]]
+    exact, _ = escape.load()
 
     def frame(noise, surrogate, loss, reset):
-        found = exact[escape.condition(reset, loss, noise=noise, surrogate=surrogate)]
+        cell = exact[Condition(reset, loss, noise=noise, surrogate=surrogate)]
         drawn = []
         for key in ("error", "cosine", "length"):
-            middle, *quartiles = (
-                [by[key][i] for by in found["by_rho"].values()] for i in (2, 1, 3)
-            )
+            middle, *quartiles = ([by[key][i] for by in cell["by_rho"].values()] for i in (2, 1, 3))
             drawn.append([middle, *quartiles, *([[1.0]] * (key != "error"))])
         (without, *_, with_term), *_ = (rows[0] for rows in drawn)
-        share, low, high = found["nearer"]
+        share, low, high = cell["nearer"]
         text = (
             f"Noise {noise:g}, surrogate {surrogate:g}: the median error is {without:.2f} without "
             f"the term and {with_term:.2f} with it. The complete gradient is nearer for "
@@ -34,21 +31,21 @@ def truth():
         Series("", "faint"),
     )
     right = Series("the truth", "truth", "hline")
-    at = widths.index(escape.WIDTH)
+    at = WIDTHS.index(escape.WIDTH)
     return Explorer(
         "From detached to complete",
         "At which noise does the complete gradient stop being better? Does a wider surrogate help?",
         {
-            "noise": Control("width of the noise", widths, at),
-            "surrogate": Control("width of the surrogate", widths, at),
-            "loss": choice("loss", escape.LOSSES),
+            "noise": Control("width of the noise", WIDTHS, at),
+            "surrogate": Control("width of the surrogate", WIDTHS, at),
+            "loss": choice("loss", LOSSES),
             "reset": choice("reset", RESETS),
         },
         [
-            Panel("Relative error", "ρ", "error", curves, (0, 1), (0, 2.5), x=rhos),
-            Panel("Direction", "ρ", "cosine", (*curves, right), (0, 1), (0, 1.1), x=rhos),
+            Panel("Relative error", "ρ", "error", curves, (0, 1), (0, 2.5), x=RHOS),
+            Panel("Direction", "ρ", "cosine", (*curves, right), (0, 1), (0, 1.1), x=RHOS),
             Panel(
-                "Length over the true one", "ρ", "ratio", (*curves, right), (0, 1), (0, 3), x=rhos
+                "Length over the true one", "ρ", "ratio", (*curves, right), (0, 1), (0, 3), x=RHOS
             ),
         ],
         frame,

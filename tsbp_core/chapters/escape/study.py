@@ -1,33 +1,18 @@
-"""Escape noise: the gradient of the expected loss, exactly, against what surrogates make of it.
-
-With escape noise a neuron fires with probability p[t] = sigma((u[t] - theta)/width). Whatever the
-spikes s, the run has a probability P(s), and the expected loss E L = sum over s of P(s) L(s) is a
-smooth function of the input. Its derivative is a sum over all 2^T spike trains, which for short
-runs can be computed (Williams, 1992):
-
-    dE L/dx = sum over s of P(s) L(s) dlog P(s)/dx .
-
-The surrogate gradient, with h = p', replaces it by the mean over s of the backward pass, and rho
-decides whether that includes the missing term. Its surrogate may be wider than the noise, as in a
-network that has none. For long runs both are means over sampled trains.
-
-Arrays are [T, K, I]: time, spike trains, instances.
-"""
+"""The study of chapter 9: how near surrogate gradients come to the exact one with escape noise."""
 
 import itertools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from tsbp_core import LIF, numpy_lif, surrogates
-from tsbp_core.lab import results
+from tsbp_core import LIF, surrogates
+from tsbp_core.chapters.escape.gradients import LOSSES, Task, estimate, exact
+from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import bootstrap_interval
-from tsbp_core.neuron import charge, reset, reset_slope
-from tsbp_core.numpy_lif import Run
 
-LOSSES = ("trace", "count", "linear")
-RHOS = (0.0, 0.25, 0.5, 0.75, 1.0)
+RESETS = ("zero", "subtract")
 LENGTHS = (2, 4, 6, 8, 10, 12)
 WIDTHS = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Of the noise and of the surrogate, in all pairs."""
@@ -38,101 +23,22 @@ LONG, LONG_INSTANCES, SAMPLES = (25, 50, 100), 40, 20_000
 QUANTILES = (5, 25, 50, 75, 95)
 
 
-@dataclass(frozen=True)
-class Task:
-    """Random instances: currents and losses of one neuron.
+class Condition(NamedTuple):
+    """Of the enumerated gradients: T, and the widths of the noise and of the surrogate."""
 
-    ``mean`` and ``deviation`` are those of the normal input current at each step. Losses: "trace",
-    half the squared distance of traces (tau_s = 3) from those of a random target with ``rate``
-    spikes a step; "count", half the squared distance from the target's number of spikes, over T;
-    "linear", the sum of c[t] s[t] with c from the standard normal distribution.
-    """
-
-    steps: int
+    reset: str
     loss: str
-    mean: float = 0.4
-    deviation: float = 0.4
-    rate: float = 0.3
-
-    def draw(self, instances, seed=0):
-        """Return x [T, I] and a function from spikes [T, K, I] to losses [K, I] and dL/ds."""
-        rng = np.random.default_rng((seed, self.steps))
-        x = rng.normal(self.mean, self.deviation, (self.steps, instances))
-        target = (rng.random((self.steps, 1, instances)) < self.rate).astype(float)
-        c = rng.normal(size=(self.steps, 1, instances))
-        if self.loss == "trace":
-            return x, numpy_lif.TraceLoss(target)
-        if self.loss == "count":
-
-            def count(spikes):
-                excess = spikes.sum(axis=0) - target.sum(axis=0)
-                return 0.5 * excess**2 / len(spikes), np.broadcast_to(
-                    excess / len(spikes), spikes.shape
-                )
-
-            return x, count
-        if self.loss == "linear":
-            return x, lambda spikes: ((c * spikes).sum(axis=0), np.broadcast_to(c, spikes.shape))
-        raise ValueError(f"loss must be one of {LOSSES}, got {self.loss!r}")
+    T: int = LENGTH
+    noise: float = WIDTH
+    surrogate: float = WIDTH
 
 
-def all_trains(steps):
-    """Every spike train of ``steps`` steps, [T, 2^T, 1]."""
-    places = np.arange(2**steps)
-    return ((places >> np.arange(steps)[:, None]) & 1).astype(float)[:, :, None]
+class Long(NamedTuple):
+    """Of the sampled gradients."""
 
-
-def given(spikes, x, lif):
-    """The run of a neuron that fires ``spikes`` [T, K, I] on the current ``x`` [T, I]."""
-    current = np.broadcast_to(x[:, None], spikes.shape)
-    return Run(spikes, numpy_lif.forward(current, lif, reset_spikes=spikes).membrane)
-
-
-def sample(x, trains, lif, rng):
-    """Draw a run of ``trains`` spike trains [T, K, I] of a neuron with escape noise."""
-    shape = (len(x), trains, x.shape[1])
-    s, u = np.empty(shape), np.empty(shape)
-    v = np.zeros(shape[1:])
-    for t in range(len(x)):
-        u[t] = charge(x[t], v, lif)
-        s[t] = rng.random(v.shape) < lif.surrogate.primitive(u[t] - lif.threshold)
-        v = reset(u[t], s[t], lif)
-    return Run(s, u)
-
-
-def log_probability(run, lif):
-    """log P(s) of each spike train [K, I]."""
-    z = (run.membrane - lif.threshold) / lif.surrogate.width
-    return -np.logaddexp(0.0, np.where(run.spikes > 0, -z, z)).sum(axis=0)
-
-
-def score(run, lif):
-    """dlog P(s)/dx of each train [T, K, I]; at given spikes the reset only scales the membrane."""
-    s, u = run
-    p = lif.surrogate.primitive(u - lif.threshold)
-    slope = np.broadcast_to(reset_slope(u, s, 0.0, lif), u.shape)
-    d = (s - p) / lif.surrogate.width
-    for t in reversed(range(len(d) - 1)):
-        d[t] += lif.decay * d[t + 1] * slope[t]
-    return d
-
-
-def exact(x, loss, lif, surrogate=None):
-    """dE L/dx [T, I] by enumeration, and the means of the surrogate gradients, [T, I] by rho.
-
-    The backward passes use ``surrogate``, and that of ``lif``, whose width the noise has, if None.
-    """
-    shape = (len(x), 2 ** len(x), x.shape[1])
-    run = given(np.broadcast_to(all_trains(len(x)), shape), x, lif)
-    probability = np.exp(log_probability(run, lif))
-    value, g = loss(run.spikes)
-    truth = (probability * value * score(run, lif)).sum(axis=1)
-    means, surrogate = {}, surrogate or lif.surrogate
-    for rho in RHOS:
-        own = replace(lif, reset_gradient=rho, surrogate=surrogate)
-        delta = numpy_lif.backward(g, run, own)
-        means[rho] = (probability * delta).sum(axis=1)
-    return truth, means
+    reset: str
+    loss: str
+    T: int
 
 
 def compare(truth, found):
@@ -143,27 +49,6 @@ def compare(truth, found):
         "error": np.linalg.norm(found - truth, axis=0) / a,
         "length": b / a,
     }
-
-
-def estimate(x, loss, lif, trains, seed=0, chunk=500):
-    """The same means over sampled trains, in two independent halves: [2, T, I].
-
-    The score is multiplied by the loss minus the chunk's mean loss of the other trains, which
-    leaves its mean as it is and makes it less noisy.
-    """
-    rng = np.random.default_rng((seed, len(x)))
-    totals = {key: np.zeros((2, *x.shape)) for key in ("truth", *RHOS)}
-    for i in range(0, trains, chunk):
-        half = i // chunk % 2
-        run = sample(x, chunk, lif, rng)
-        value, g = loss(run.spikes)
-        others = (value.sum(axis=0) - value) / (chunk - 1)
-        totals["truth"][half] += ((value - others) * score(run, lif)).sum(axis=1)
-        for rho in RHOS:
-            own = replace(lif, reset_gradient=rho)
-            totals[rho][half] += numpy_lif.backward(g, run, own).sum(axis=1)
-    means = {key: total / (trains / 2) for key, total in totals.items()}
-    return means.pop("truth"), means
 
 
 def compare_halves(truth, found):
@@ -215,13 +100,13 @@ def summary(truth, means):
     }
 
 
-def describe(found):
-    """A ``summary`` as a line: median errors, cosines, lengths at rho = 0 and 1, share nearer."""
+def describe(cell):
+    """A cell of ``load`` in a line: median errors, cosines, lengths at rho = 0, 1; share nearer."""
     columns = [
-        " ".join(f"{found['by_rho'][rho][key][2]:.2f}" for rho in ("0", "1"))
+        " ".join(f"{cell['by_rho'][rho][key][2]:.2f}" for rho in (0.0, 1.0))
         for key in ("error", "cosine", "length")
     ]
-    return "  ".join([*columns, "{:.0%} [{:.0%}, {:.0%}]".format(*found["nearer"])])
+    return "  ".join([*columns, "{:.0%} [{:.0%}, {:.0%}]".format(*cell["nearer"])])
 
 
 def sampled(truth, means, resamples=2000, seed=0):
@@ -249,26 +134,39 @@ def neuron(reset, width):
     return LIF(0.8, 1.0, reset, surrogates.Sigmoid(width, unit="area"))
 
 
-def condition(reset, loss, steps=LENGTH, noise=WIDTH, surrogate=WIDTH):
-    """Name of an enumerated condition in the results; ``noise`` and ``surrogate`` are widths."""
-    return f"{reset}/{loss}/T={steps}/noise={noise:g}/surrogate={surrogate:g}"
-
-
 def study(instances=INSTANCES, lengths=LENGTHS, widths=WIDTHS, long=LONG, samples=SAMPLES):
-    """All conditions: enumerated (lengths, pairs of widths) and sampled (long)."""
+    """All conditions, by name: enumerated (lengths, pairs of widths) and sampled (long)."""
     found = {"exact": {}, "sampled": {}}
     varied = [(steps, WIDTH, WIDTH) for steps in lengths]
     varied += [(LENGTH, *pair) for pair in itertools.product(widths, widths)]
-    for kind, loss in itertools.product(("zero", "subtract"), LOSSES):
+    for reset, loss in itertools.product(RESETS, LOSSES):
         for steps, noise, width in dict.fromkeys(varied):
             x, value = Task(steps, loss).draw(instances)
-            gradients = exact(x, value, neuron(kind, noise), surrogates.Sigmoid(width, unit="area"))
-            found["exact"][condition(kind, loss, steps, noise, width)] = summary(*gradients)
+            surrogate = surrogates.Sigmoid(width, unit="area")
+            gradients = exact(x, value, neuron(reset, noise), surrogate)
+            name = conditions.name(Condition(reset, loss, steps, noise, width))
+            found["exact"][name] = summary(*gradients)
         for steps in long:
             x, value = Task(steps, loss).draw(min(instances, LONG_INSTANCES))
-            estimates = estimate(x, value, neuron(kind, WIDTH), samples)
-            found["sampled"][f"{kind}/{loss}/T={steps}"] = sampled(*estimates)
+            estimates = estimate(x, value, neuron(reset, WIDTH), samples)
+            found["sampled"][conditions.name(Long(reset, loss, steps))] = sampled(*estimates)
     return found
+
+
+def by_number(by_rho):
+    """Outcomes by rho as a number, as files have it as text."""
+    return {float(rho): outcome for rho, outcome in by_rho.items()}
+
+
+def load():
+    """The committed results: enumerated by ``Condition``, sampled by ``Long``; rho as a number."""
+    found = results.load("escape")["results"]
+    exact = conditions.by_condition(Condition, found["exact"])
+    sampled = conditions.by_condition(Long, found["sampled"])
+    return (
+        {key: {**cell, "by_rho": by_number(cell["by_rho"])} for key, cell in exact.items()},
+        {key: by_number(by_rho) for key, by_rho in sampled.items()},
+    )
 
 
 def main():

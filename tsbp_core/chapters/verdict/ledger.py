@@ -12,6 +12,7 @@ from tsbp_core import page
 from tsbp_core.chapters.cifar10 import study as cifar10_study
 from tsbp_core.chapters.cost import study as overhead
 from tsbp_core.chapters.escape import study as escape
+from tsbp_core.chapters.escape.gradients import LOSSES
 from tsbp_core.chapters.frameworks import study as frameworks
 from tsbp_core.chapters.growth import study as growth
 from tsbp_core.chapters.toy import outcomes as toy
@@ -159,7 +160,7 @@ def claims():
     moved = moved.mean(), *t_interval(moved)
     prices = overhead.prices(results.load("overhead")["results"])
     fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
-    truth = results.load("escape")["results"]["exact"]
+    truth = escape.load()[0]
     grown = results.load("growth")["results"]
     pooled = {
         unit: [
@@ -175,11 +176,11 @@ def claims():
 
     def nearer(width):
         names = [
-            escape.condition(kind, loss, noise=width, surrogate=width)
+            escape.Condition(kind, loss, noise=width, surrogate=width)
             for kind in ("zero", "subtract")
-            for loss in escape.LOSSES
+            for loss in LOSSES
         ]
-        errors = [[truth[name]["by_rho"][rho]["error"][2] for rho in ("1", "0")] for name in names]
+        errors = [[truth[name]["by_rho"][rho]["error"][2] for rho in (1.0, 0.0)] for name in names]
         return sum(one < other for one, other in errors), len(errors)
 
     def both(gains, unit):
