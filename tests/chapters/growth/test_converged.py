@@ -178,7 +178,7 @@ def test_the_plan_is_what_is_run():
     assert converged.UPDATES % converged.STRETCH == 0
     assert {150, 300, 600} <= set(converged.POINTS)
     cell = converged.Cell("area", 10, "zero", 1)
-    assert cell.name in {name.rsplit("/", 1)[0] for name in growth.conditions()}
+    assert cell.name in {name.rsplit("/", 1)[0] for name in growth.trained_conditions()}
     assert cell.lif(0.0) == growth.make_neuron("zero", "area", 10, 0.0)
 
 

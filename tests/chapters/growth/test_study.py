@@ -157,20 +157,6 @@ def test_training_learns_and_seeds_do_not_touch_each_other():
     assert np.mean(manifolds.train(longer, lif, (6, 7))["accuracy"]) > 0.6
 
 
-def test_gain_is_a_paired_difference_in_points():
-    names = [name for name in growth.conditions() if "/depth=1/T=50/" in name]
-    trained = {name: {"accuracy": [0.5, 0.4]} for name in names}
-    better = [name for name in names if name.startswith("peak/slope=4/zero/") and "rho=1" in name]
-    trained[better[0]] = {"accuracy": [0.6, 0.8]}
-    condition = better[0].rsplit("/", 1)[0]
-    assert growth.gain(trained, condition) == pytest.approx([10, 40])
-    assert growth.gains(trained, reset="zero")["peak/slope=4"][0] == pytest.approx(25)
-    assert growth.gains(trained)["peak/slope=4"][0] == pytest.approx(12.5)
-    assert growth.gains(trained, reset="subtract")["peak/slope=4"][0] == 0
-    assert growth.peak(condition) == 1.0
-    assert growth.peak("area/slope=100/zero") == pytest.approx(25)
-
-
 def test_training_resumes_from_what_is_kept(tmp_path):
     named = {"a": (growth.make_neuron("zero", "peak", 4), SMALL)}
     found = growth.train_all(named, tmp_path, quiet=True)
@@ -183,7 +169,7 @@ def test_training_resumes_from_what_is_kept(tmp_path):
 def test_committed_results_are_complete():
     made = results.load("growth")
     found = made["results"]
-    assert set(found["trained"]) == set(growth.conditions())
+    assert set(found["trained"]) == set(growth.trained_conditions())
     assert set(found["rates"]) == set(growth.rate_conditions())
     for outcome in (*found["trained"].values(), *found["rates"].values()):
         assert len(outcome["accuracy"]) == len(growth.SEEDS)

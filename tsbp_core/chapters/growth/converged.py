@@ -129,7 +129,7 @@ class Cell:
 
     @property
     def name(self):
-        """As in ``study.conditions``; what differs from there is added."""
+        """As in ``study.trained_conditions``; what differs from there is added."""
         parts = [
             f"{self.unit}/slope={self.slope:.4g}/{self.reset}/depth={self.depth}/T={self.steps}"
         ]

@@ -2,15 +2,16 @@
 
 import numpy as np
 
+from tsbp_core.chapters.growth.outcomes import Shape
 from tsbp_core.page.style import COMPLETE, FAINT, INK, RESET, RESET_NAMES, STYLES, axes
 
 
-def growth_fan(lengths, steps, bounds, squares, scale):
+def growth_fan(lengths, steps, bounds, squares):
     """The complete gradient's length over the detached one's against the height of the surrogate.
 
-    ``lengths``: of ``growth.probe``, drawn for each T in ``steps``, a panel a reset. ``bounds``: by
-    reset, heights above which one step can amplify, and ``squares`` above which the mean square
-    does. ``scale``: height of h in the condition of a name.
+    ``lengths``: by condition, as ``outcomes.load`` has them, drawn for each T in ``steps``, a panel
+    a reset. ``bounds``: by reset, heights above which one step can amplify, and ``squares`` above
+    which the mean square does.
     """
     figure, (soft, hard) = axes(1, 2, width=7.4, height=3.9, sharey=True)
     for ax, kind in ((soft, "subtract"), (hard, "zero")):
@@ -18,9 +19,9 @@ def growth_fan(lengths, steps, bounds, squares, scale):
         ax.axvline(squares[kind], color=RESET, linewidth=1.5, linestyle=":")
         ax.axhline(1, **{**STYLES[0.0], "label": None})
         for T, width in zip(steps, np.linspace(1, 2.8, len(steps)), strict=True):
-            names = [n for n in lengths if n.startswith(f"{kind}/area/") and n.endswith(f"/T={T}")]
-            x = [scale(name.split("/", 1)[1]) for name in names]
-            pooled = np.array([lengths[name]["pooled"] for name in names])
+            drawn = [key for key in lengths if (key.reset, key.unit, key.T) == (kind, "area", T)]
+            x = [Shape(key.unit, key.slope).height for key in drawn]
+            pooled = np.array([lengths[key]["pooled"] for key in drawn])
             ax.fill_between(x, pooled[:, 1], pooled[:, 2], color=COMPLETE, alpha=0.13, linewidth=0)
             ax.plot(x, pooled[:, 0], color=COMPLETE, linewidth=width)
             if kind == "subtract":
@@ -28,10 +29,12 @@ def growth_fan(lengths, steps, bounds, squares, scale):
                 ax.annotate(f"T = {T}", (x[top], pooled[top, 0]), (0, 4), color=COMPLETE,
                             textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
         kept = [
-            n for n in lengths if n.startswith(f"{kind}/peak/") and n.endswith(f"/T={steps[-1]}")
+            cell["pooled"][0]
+            for key, cell in lengths.items()
+            if (key.reset, key.unit, key.T) == (kind, "peak", steps[-1])
         ]
-        ax.plot([1] * len(kept), [lengths[n]["pooled"][0] for n in kept], "D", markersize=5,
-                color=COMPLETE, markerfacecolor="none", linewidth=0)  # fmt: skip
+        open_marks = {"color": COMPLETE, "markerfacecolor": "none", "linewidth": 0}
+        ax.plot([1] * len(kept), kept, "D", markersize=5, **open_marks)
         ax.set(title=RESET_NAMES[kind], xscale="log",
                yscale="log", xlabel="height of h at the threshold", xlim=(0.2, 60))  # fmt: skip
         ax.set_xticks([0.25, 1, 4, 16, 50], ["¼", "1", "4", "16", "50"])
@@ -47,28 +50,27 @@ def growth_fan(lengths, steps, bounds, squares, scale):
     return figure
 
 
-def growth_gains(gains_by_panel, heights):
+def growth_gains(gains_by_panel):
     """Held-out accuracy with the term minus without, in points, against the height of h.
 
-    ``gains_by_panel``: {title: {label: {surrogate: (mean, low, high)}}}, a panel a title and a
-    marker a label; area-1 surrogates are filled and joined, the peak-1 ones open. ``heights``: of
-    the surrogates.
+    ``gains_by_panel``: {title: {label: {Shape: (mean, low, high)}}}, a panel a title and a marker a
+    label; area-1 surrogates are filled and joined, the peak-1 ones open.
     """
     figure, panels = axes(1, len(gains_by_panel), width=7.4, height=3.3, sharey=True)
     for ax, (title, by_label) in zip(panels, gains_by_panel.items(), strict=True):
         ax.axhline(0, **{**STYLES[0.0], "label": None})
         for (label, gains), marker, shift in zip(by_label.items(), "os", (0.94, 1.06), strict=True):
-            joined = [n for n in gains if n.startswith("area")]
-            ax.plot([heights[n] * shift for n in joined], [gains[n][0] for n in joined],
-                    color=COMPLETE, linewidth=1, alpha=0.6)  # fmt: skip
-            peaks = [n for n in gains if n.startswith("peak")]
+            joined = [shape for shape in gains if shape.unit == "area"]
+            x, means = [s.height * shift for s in joined], [gains[s][0] for s in joined]
+            ax.plot(x, means, color=COMPLETE, linewidth=1, alpha=0.6)
+            ax.plot([], [], marker, color=COMPLETE, markersize=6, label=label)
+            peaks = [shape for shape in gains if shape.unit == "peak"]
             spread = dict(zip(peaks, (0.8, 0.93, 1.07, 1.22), strict=True))
-            for name, (mean, low, high) in gains.items():
-                x = heights[name] * shift**0.5 * spread.get(name, shift**0.5)
+            for shape, (mean, low, high) in gains.items():
+                x = shape.height * shift**0.5 * spread.get(shape, shift**0.5)
                 ax.plot([x, x], [low, high], color=COMPLETE, linewidth=1)
-                ax.plot(x, mean, marker, color=COMPLETE, markersize=6,
-                        markerfacecolor="none" if name in peaks else COMPLETE,
-                        label=label if name == joined[0] else None)  # fmt: skip
+                fill = "none" if shape in peaks else COMPLETE
+                ax.plot(x, mean, marker, color=COMPLETE, markersize=6, markerfacecolor=fill)
         ax.set(title=title, xscale="log", xlabel="height of h at the threshold", xlim=(0.6, 40))
         ax.set_xticks([1, 2.5, 6.25, 25], ["1", "2.5", "6.3", "25"])
         ax.minorticks_off()

@@ -31,6 +31,7 @@ import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,8 +40,8 @@ from tqdm import tqdm
 from tsbp_core import LIF, neuron, numpy_lif, surrogates, torch_lif
 from tsbp_core.chapters.gradient.steps import jacobian
 from tsbp_core.chapters.growth import manifolds
-from tsbp_core.lab import results
-from tsbp_core.lab.statistics import bootstrap_interval, t_interval
+from tsbp_core.lab import conditions, results
+from tsbp_core.lab.statistics import bootstrap_interval
 
 DECAY, THRESHOLD = 0.9, 1.0
 RESETS = ("subtract", "zero")
@@ -57,6 +58,46 @@ RATES = {1: 0.04, 3: 0.01}
 """Learning rate of Adam by number of hidden layers, from the pilot."""
 OTHER_RATES = (0.0025, 0.005, 0.02)
 STEPS, SEEDS = (50, 100), (0, 1, 2, 3, 4)
+
+
+class Probed(NamedTuple):
+    """A condition of the probe's lengths."""
+
+    reset: str
+    unit: str
+    slope: float
+    T: int
+
+
+class Stepped(NamedTuple):
+    """A condition of what the probe's single steps say."""
+
+    reset: str
+    unit: str
+    slope: float
+
+
+class Trained(NamedTuple):
+    """A condition of the trained networks; ``depth`` counts hidden layers."""
+
+    unit: str
+    slope: float
+    reset: str
+    depth: int
+    T: int
+    rho: float
+
+
+class Rated(NamedTuple):
+    """A condition at another learning rate."""
+
+    unit: str
+    slope: float
+    reset: str
+    depth: int
+    T: int
+    rate: float
+    rho: float
 
 
 def make_neuron(reset, unit, slope, rho=1.0):
@@ -160,14 +201,14 @@ def probe(slopes=SLOPES, lengths=LENGTHS, instances=INSTANCES):
     for reset, unit, slope in itertools.product(RESETS, UNITS, slopes):
         lifs = [make_neuron(reset, unit, slope, rho) for rho in RHOS]
         run = numpy_lif.forward(x, lifs[0])
-        name = f"{reset}/{unit}/slope={slope}"
-        found["steps"][name] = {f"{lif.reset_gradient:g}": describe_steps(run, lif) for lif in lifs}
+        said = {f"{lif.reset_gradient:g}": describe_steps(run, lif) for lif in lifs}
+        found["steps"][conditions.name(Stepped(reset, unit, slope))] = said
         for steps in lengths:
             part = numpy_lif.Run(run.spikes[:steps], run.membrane[:steps])
             deltas = [numpy_lif.backward(g[:steps], part, lif) for lif in lifs]
             measured = compare_lengths(*(np.linalg.norm(delta, axis=0) for delta in deltas))
             measured["predicted"] = np.divide(*(predicted_length(run, lif, steps) for lif in lifs))
-            found["lengths"][f"{name}/T={steps}"] = measured
+            found["lengths"][conditions.name(Probed(reset, unit, slope, steps))] = measured
     return found
 
 
@@ -183,34 +224,30 @@ def square_bound(reset, instances=INSTANCES, steps=200):
     return make_neuron(reset, "area", high).surrogate.scale
 
 
-def conditions():
+def trained_conditions():
     """Name, neuron and task of every trained condition."""
-    return {
-        f"{unit}/slope={slope}/{reset}/depth={depth}/T={steps}/rho={rho:g}": (
-            make_neuron(reset, unit, slope, rho),
-            manifolds.Task(steps=steps, depth=depth, rate=RATES[depth]),
-        )
-        for depth, steps, (unit, slope), reset, rho in itertools.product(
-            RATES, STEPS, TRAINED, RESETS, RHOS
-        )
-    }
+    named = {}
+    for depth, steps, shape, reset, rho in itertools.product(RATES, STEPS, TRAINED, RESETS, RHOS):
+        name = conditions.name(Trained(*shape, reset, depth, steps, rho))
+        task = manifolds.Task(steps=steps, depth=depth, rate=RATES[depth])
+        named[name] = make_neuron(reset, *shape, rho), task
+    return named
 
 
 def rate_conditions():
     """Slope 25 and area 1 with three layers, soft reset and T = 50, at other rates."""
-    return {
-        f"area/slope=25/subtract/depth=3/T=50/rate={rate:g}/rho={rho:g}": (
-            make_neuron("subtract", "area", 25, rho),
-            manifolds.Task(steps=50, depth=3, rate=rate),
-        )
-        for rate, rho in itertools.product(OTHER_RATES, RHOS)
-    }
+    named = {}
+    for rate, rho in itertools.product(OTHER_RATES, RHOS):
+        name = conditions.name(Rated("area", 25, "subtract", 3, 50, rate, rho))
+        task = manifolds.Task(steps=50, depth=3, rate=rate)
+        named[name] = make_neuron("subtract", "area", 25, rho), task
+    return named
 
 
 def train_all(named, folder, quiet=False):
     """Train what ``folder`` does not hold yet; return the outcome of all ``named`` conditions.
 
-    ``named``: as ``conditions`` and ``rate_conditions`` return them.
+    ``named``: as ``trained_conditions`` and ``rate_conditions`` return them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     modules = (neuron, surrogates, torch_lif, manifolds)
@@ -226,41 +263,13 @@ def train_all(named, folder, quiet=False):
     return found
 
 
-def peak(name):
-    """Height of h at the threshold in the condition of this name."""
-    unit, slope = name.split("/")[:2]
-    return make_neuron("zero", unit, float(slope.split("=")[1])).surrogate.scale
-
-
-def gain(trained, condition):
-    """Held-out accuracy with the term minus without, of each seed [S], in points."""
-    pair = [np.array(trained[f"{condition}/rho={rho:g}"]["accuracy"]) for rho in RHOS]
-    return 100.0 * (pair[0] - pair[1])
-
-
-def gains(trained, **chosen):
-    """Mean gain with its 95 % t interval over seeds, by unit and slope.
-
-    Averaged, seed by seed, over the conditions chosen by ``reset``, ``depth`` or ``T``.
-    """
-    wanted = {value if key == "reset" else f"{key}={value}" for key, value in chosen.items()}
-    by_surrogate = {}
-    for name in trained:
-        condition, rho = name.rsplit("/", 1)
-        parts = condition.split("/")
-        if rho == "rho=1" and wanted <= set(parts):
-            by_surrogate.setdefault("/".join(parts[:2]), []).append(gain(trained, condition))
-    means = {key: np.mean(values, axis=0) for key, values in by_surrogate.items()}
-    return {key: (values.mean(), *t_interval(values)) for key, values in means.items()}
-
-
 def study():
     """All measurements: the probe, the bounds of the mean square, the trained networks."""
     folder = results.PROJECT / "data" / "checkpoints" / "growth"
     return {
         **probe(),
         "square_bound": {reset: square_bound(reset) for reset in RESETS},
-        "trained": train_all(conditions(), folder),
+        "trained": train_all(trained_conditions(), folder),
         "rates": train_all(rate_conditions(), folder),
     }
 

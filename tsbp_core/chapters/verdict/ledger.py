@@ -14,7 +14,9 @@ from tsbp_core.chapters.cost import study as overhead
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.escape.gradients import LOSSES
 from tsbp_core.chapters.frameworks import study as frameworks
-from tsbp_core.chapters.growth import study as growth
+from tsbp_core.chapters.growth import outcomes as growth
+from tsbp_core.chapters.growth.outcomes import Shape
+from tsbp_core.chapters.growth.study import RATES, STEPS, UNITS, Probed
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Arm, Condition
 from tsbp_core.lab import conditions, results
@@ -128,19 +130,12 @@ def effects():
     changed = cifar10_factors()
     for name in ("16-steps", "soft-reset", "8-layers", "peak-5", "peak-12.5"):
         add("CIFAR-10, one change", f"AdamW, {name.replace('-', ' ')}", changed[name], "points")
-    trained = results.load("growth")["results"]["trained"]
-    for depth in growth.RATES:
+    trained = growth.load().trained
+    for depth in RATES:
         gains = growth.gains(trained, depth=depth)
-        for name in (
-            "peak/slope=100",
-            "peak/slope=10",
-            "area/slope=10",
-            "area/slope=25",
-            "area/slope=100",
-        ):
-            slope = name.split("/slope=")[1]
-            setting = f"peak {growth.peak(name):.3g}, slope {slope}"
-            add(f"manifolds, {depth} layer{'s' * (depth > 1)}", setting, gains[name], "points")
+        for shape in (("peak", 100), ("peak", 10), ("area", 10), ("area", 25), ("area", 100)):
+            setting = f"peak {Shape(*shape).height:.3g}, slope {shape[1]}"
+            add(f"manifolds, {depth} layer{'s' * (depth > 1)}", setting, gains[shape], "points")
     return found
 
 
@@ -161,15 +156,15 @@ def claims():
     prices = overhead.prices(results.load("overhead")["results"])
     fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
     truth = escape.load()[0]
-    grown = results.load("growth")["results"]
+    grown = growth.load()
     pooled = {
         unit: [
-            grown["lengths"][f"subtract/{unit}/slope={slope}/T=50"]["pooled"]
+            grown.lengths[Probed("subtract", unit, slope, 50)]["pooled"]
             for slope in (4, 10, 25, 100)
         ]
-        for unit in growth.UNITS
+        for unit in UNITS
     }
-    typical = [step["1"]["typical"] for step in grown["steps"].values()]
+    typical = [step[1.0]["typical"] for step in grown.steps.values()]
     ways = results.load("frameworks")["results"]["ways"]
     equal = [way for way in ways if frameworks.reproduced(way)]
     defaults = {round(way["rho"]) for way in equal if way["default"]}
@@ -198,18 +193,19 @@ def claims():
         equivalence(np.subtract(*cifar10_study.primary(runs, key).values()), cifar10_study.MARGIN)
         for key in cifar10_study.RATES
     ]
-    longer = [growth.gains(grown["trained"], T=T)["area/slope=100"] for T in growth.STEPS]
+    longer = [growth.gains(grown.trained, T=T)["area", 100] for T in STEPS]
     wins, cases = nearer(0.2)
     narrow, _ = nearer(0.05)
     gained = [toy_gain(optimizer) for optimizer in ("adam", "sgd")]
     parts = [toy_part(1, 0), toy_part(0, 1)]
-    by_depth = [growth.gains(grown["trained"], depth=depth) for depth in growth.RATES]
-    kept = [gains[name] for gains in by_depth for name in gains if name.startswith("peak")]
+    by_depth = [growth.gains(grown.trained, depth=depth) for depth in RATES]
+    kept = [gain for gains in by_depth for shape, gain in gains.items() if shape.unit == "peak"]
     tall = {
-        name: [gains[name] for gains in by_depth] for name in ("area/slope=25", "area/slope=100")
+        shape: [gains[shape] for gains in by_depth]
+        for shape in (Shape("area", 25), Shape("area", 100))
     }
     shown = "; ".join(
-        f"peak {growth.peak(name):g}: {both(gains, 'points')}" for name, gains in tall.items()
+        f"peak {shape.height:g}: {both(gains, 'points')}" for shape, gains in tall.items()
     )
     headline = cifar10_study.collect("headline", cifar10_study.headline())
     reached = cifar10_study.pairs(headline)[""].values()

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from tsbp_core.chapters.growth import outcomes
+from tsbp_core.chapters.growth import study as growth
+from tsbp_core.chapters.growth.outcomes import Shape
+from tsbp_core.chapters.growth.study import Trained
+
+
+def test_gain_is_a_paired_difference_in_points():
+    trained = {
+        Trained(unit, 4, reset, 1, T, rho): {"accuracy": [0.5, 0.4]}
+        for unit in growth.UNITS
+        for reset in growth.RESETS
+        for T in growth.STEPS
+        for rho in growth.RHOS
+    }
+    better = Trained("peak", 4, "zero", 1, 50, 1.0)
+    trained[better] = {"accuracy": [0.6, 0.8]}
+    assert outcomes.gain(trained, better) == pytest.approx([10, 40])
+    assert outcomes.gain(trained, better._replace(rho=0.0)) == pytest.approx([10, 40])
+    shape = Shape("peak", 4)
+    assert outcomes.gains(trained, reset="zero", T=50)[shape][0] == pytest.approx(25)
+    assert outcomes.gains(trained, T=50)[shape][0] == pytest.approx(12.5)
+    assert outcomes.gains(trained)[shape][0] == pytest.approx(6.25)
+    assert outcomes.gains(trained, reset="subtract")[shape][0] == 0
+    assert outcomes.gains(trained)[Shape("area", 4)][0] == 0
+
+
+def test_height_is_that_of_h_at_the_threshold():
+    assert Shape("peak", 4).height == 1.0
+    assert Shape("area", 100).height == pytest.approx(25)
+
+
+def test_committed_results_are_read_by_field():
+    found = outcomes.load()
+    assert {key.T for key in found.lengths} == set(growth.LENGTHS)
+    assert {key.slope for key in found.steps} == set(growth.SLOPES)
+    assert all(set(by_rho) == {1.0, 0.0} for by_rho in found.steps.values())
+    assert {(key.unit, key.slope) for key in found.trained} == set(growth.TRAINED)
+    assert {key.rate for key in found.rates} == set(growth.OTHER_RATES)
+    assert np.isfinite(list(found.square_bound.values())).all()
