@@ -11,7 +11,9 @@ bytes an element, and 8 + 8 / STEPS = 9 where the current is the same at every s
 bfloat16 the membrane is float32, as in ``torch_lif``.
 """
 
+import contextlib
 import functools
+import os
 import types
 
 import torch
@@ -77,6 +79,19 @@ def _wide(dtype):
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+@contextlib.contextmanager
+def interpreter():
+    """Within this context the kernels run in Triton's interpreter: on a CPU, in NumPy, slowly."""
+    before = os.environ.get("TRITON_INTERPRET", "0")
+    os.environ["TRITON_INTERPRET"] = "1"
+    kernels.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ["TRITON_INTERPRET"] = before
+        kernels.cache_clear()
+
+
 @functools.cache
 def kernels(family):
     """Both kernels, for a family of surrogates (a class): {"forward": ..., "backward": ...}."""
@@ -136,9 +151,9 @@ def _forward_kernel(
                 current = tl.load(x + (start + k) * n + at, (at < n) & (start + k < T))
             currents += (current.to(wide),)
         for k in tl.static_range(STEPS):
-            u = charge(currents[k], v, lif)  # noqa: F821
-            spike = heaviside(u - lif.threshold)  # noqa: F821
-            v = reset(u, spike, lif)  # noqa: F821
+            u = charge(currents[k], v, lif)
+            spike = heaviside(u - lif.threshold)
+            v = reset(u, spike, lif)
             tl.store(s + (start + k) * n + at, spike, (at < n) & (start + k < T))
 
 
@@ -163,14 +178,14 @@ def _backward_kernel(
             currents += (current.to(wide),)
             gs += (tl.load(g + (start + k) * n + at, here).to(wide),)
         for k in tl.static_range(STEPS):
-            u = charge(currents[k], v, lif)  # noqa: F821
-            v = reset(u, heaviside(u - lif.threshold), lif)  # noqa: F821
+            u = charge(currents[k], v, lif)
+            v = reset(u, heaviside(u - lif.threshold), lif)
             us += (u,)
         for k in tl.static_range(STEPS - 1, -1, -1):
             u = us[k]
-            spike = heaviside(u - lif.threshold)  # noqa: F821
-            h = surrogate.scale * shape(surrogate, u - lif.threshold)  # noqa: F821
-            delta = credit(gs[k], eps, h, reset_slope(u, spike, h, lif))  # noqa: F821
+            spike = heaviside(u - lif.threshold)
+            h = surrogate.scale * shape(surrogate, u - lif.threshold)
+            delta = credit(gs[k], eps, h, reset_slope(u, spike, h, lif))
             delta = tl.where(start + k < T, delta, 0.0)  # past the end, whatever v is there
             eps = lif.decay * delta
             if same:

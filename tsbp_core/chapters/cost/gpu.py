@@ -6,13 +6,12 @@ run that is cut off keeps what it has. Without a GPU, ``--toy`` goes through the
 size on the CPU, kernels in Triton's interpreter, to try the script itself; its times mean nothing.
 
 Times are of the device, between CUDA events, with ``x`` and ``g`` there already; layers take turns
-in each round, and rounds go on until the last. A share of the bandwidth is bytes by count (see
+in each round, in an order of its own. A share of the bandwidth is bytes by count (see
 ``triton_lif``) over time, relative to a copy of 1 GiB, read and written, in the same process.
 """
 
 import argparse
 import itertools
-import os
 import subprocess
 import sys
 import time
@@ -49,13 +48,6 @@ TRIED = ((8, 128, 4), (4, 128, 4), (16, 128, 4), (8, 64, 2), (8, 256, 4), (4, 51
 """``STEPS``, ``WIDTH`` and ``WARPS`` of the kernels."""
 
 
-def bytes_an_element(dtype, steps=triton_lif.STEPS, T=None):
-    """Read and written, forward and backward, an element: x and g in, s and dx out, x again."""
-    size = torch.finfo(dtype).bits // 8
-    starts = 2.0 * max(size, 4) * (np.ceil(T / steps) / T if T else 1.0 / steps)
-    return 5 * size + starts
-
-
 def times(functions, x, rounds):
     """Milliseconds on the device of forward and backward, in turns.
 
@@ -74,7 +66,7 @@ def times(functions, x, rounds):
     g = torch.randn_like(x)
     taken = {name: [] for name in functions}
     for i in range(3 + rounds):
-        for name, function in list(functions.items())[:: 1 if i % 2 else -1]:
+        for name, function in _shuffled(functions, i):
             current = x.detach().requires_grad_()
             marks = [_mark(x)]
             s = function(current)
@@ -84,6 +76,12 @@ def times(functions, x, rounds):
             taken[name].append(_between(marks))
             del s, dx, current
     return {name: np.array(pairs[3:]) for name, pairs in taken.items()}
+
+
+def _shuffled(functions, i):
+    """In another order each round: what ran before leaves the processor's caches warm or cold."""
+    items = list(functions.items())
+    return [items[k] for k in np.random.default_rng(i).permutation(len(items))]
 
 
 def _mark(x):
@@ -212,7 +210,7 @@ def measure_small(device, toy, rounds=30):
         g = torch.randn_like(x)
         taken = {name: [] for name in layers}
         for i in range(4 if toy else 3 + rounds):
-            for name, function in list(layers.items())[:: 1 if i % 2 else -1]:
+            for name, function in _shuffled(layers, i):
                 current = x.detach().requires_grad_()
                 _wait(device)
                 start = time.perf_counter()
@@ -287,10 +285,17 @@ def main(argv=None):
     args = parser.parse_args(argv)
     device = "cpu" if args.toy else "cuda"
     if args.toy:
-        os.environ["TRITON_INTERPRET"] = "1"
         pretend_gpu()
+        with triton_lif.interpreter():
+            measure(args, device)
     elif not torch.cuda.is_available():
         parser.error("no GPU here; --toy tries the script on the CPU")
+    else:
+        measure(args, device)
+
+
+def measure(args, device):
+    """Go through the parts, and save the results after each."""
     found, start = {}, time.perf_counter()
     for part in args.parts:
         began = time.perf_counter()
