@@ -1,0 +1,79 @@
+"""The GPU's benchmark at toy size, and how its results are read."""
+
+import json
+
+import pytest
+
+from tsbp_core.chapters.cost import gpu_results
+
+
+def layers(**ns):
+    """Rounds of forward and backward that take ``ns`` together, one of them an outlier."""
+    return {name: [[value / 4, 3 * value / 4]] * 4 + [[99.0, 99.0]] for name, value in ns.items()}
+
+
+@pytest.fixture
+def document():
+    record = {"size": "dense", "dtype": "float32", "T": 16, "elements": 2_000_000}
+    timed = layers(kernel=0.042, eager=0.42)
+    term = {"kernel": [[1.0, 2.06]] * 9, "kernel, rho = 0": [[1.0, 2.0]] * 9}
+    return {
+        "settings": {"steps": 8},
+        "results": {
+            "copy": [9e11, 1e12, 1e12],
+            "layers": [{**record, "layers": timed}],
+            "term": [{**record, "layers": term}],
+            "small": [{"neurons": 10, "microseconds": {"kernel": [1.0, 2.0, 9.0]}}],
+        },
+    }
+
+
+def test_bytes_an_element():
+    assert gpu_results.bytes_an_element("float32", 64, 8) == 21.0
+    assert gpu_results.bytes_an_element("bfloat16", 64, 8) == 11.0
+    assert gpu_results.bytes_an_element("float32", 9, 8) == 20.0 + 16.0 / 9.0
+
+
+def test_share_and_rows(document):
+    record = document["results"]["layers"][0]
+    assert gpu_results.medians(record) == pytest.approx({"kernel": 0.042, "eager": 0.42})
+    assert gpu_results.share(record, document) == pytest.approx(21 / 0.042e-9 / 1e12)
+    assert gpu_results.rows(document, "CIFARNet") == []
+    (row,) = gpu_results.rows(document, "dense")
+    assert row == ["float32", 16, "0.08", "50%", "", "", "10.0"]
+    assert len(row) == len(gpu_results.HEADS)
+
+
+def test_price_is_that_of_the_term(document):
+    price = gpu_results.price(document, size="dense", dtype="float32", T=16)
+    assert price == pytest.approx((2.0, 2.0, 2.0))
+    assert gpu_results.small(document) == {10: {"kernel": 2.0}}
+
+
+def test_the_script_runs_at_toy_size_and_keeps_each_part(tmp_path, capsys):
+    pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
+    from tsbp_core import torch_lif
+    from tsbp_core.chapters.cost import gpu
+
+    before = torch_lif._path, torch_lif.gpu_kernels
+    try:
+        gpu.main(["--toy", "--parts", "tests", "copy", "fusion", "--out", str(tmp_path)])
+    finally:
+        torch_lif._path, torch_lif.gpu_kernels = before
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert list(found["results"]) == ["tests", "copy", "fusion"]
+    assert found["settings"]["card"] == "none"
+    assert found["results"]["fusion"]["spikes_that_differ"] == 0.0
+    assert capsys.readouterr().out.startswith("tests: 0 s\ncopy: 0 s\n")
+
+
+def test_the_script_wants_a_gpu(capsys):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
+    from tsbp_core.chapters.cost import gpu
+
+    with pytest.raises(SystemExit):
+        gpu.main([])
+    assert "no GPU here" in capsys.readouterr().err
