@@ -1,4 +1,4 @@
-"""The proof: differences of the smooth twin against the backward pass."""
+"""The check: differences of the smooth twin against the backward pass."""
 
 import numpy as np
 import pytest

@@ -153,7 +153,7 @@ def test_the_shortest_time_constant_leaves_the_spikes():
 def test_bad_spikes_are_named(s, message):
     for name, function in (
         ("s", lambda s: numpy_lif.trace(s, 3.0)),
-        ("e", lambda s: numpy_lif.trace_backward(s, 3.0)),
+        ("error", lambda s: numpy_lif.trace_backward(s, 3.0)),
         ("target", numpy_lif.TraceLoss),
         ("spikes", numpy_lif.TraceLoss(TRAIN)),
     ):

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from tsbp_core import LIF, surrogates, torch_lif
+from tsbp_core import LIF, gradcheck, surrogates, torch_lif
 
 each = pytest.mark.parametrize("surrogate", SURROGATES, ids=name)
 
@@ -180,33 +180,44 @@ def test_bad_unit_is_named():
 class Laplace(surrogates.Surrogate):
     """One's own, as chapter 2 shows it."""
 
-    alpha: float = 1.0
+    width: float = 0.2
+
+    @property
+    def peak_area(self):
+        return 2.0 * self.width
 
     def _h(self, z):
-        return surrogates.exp(-self.alpha * abs(z))
+        return surrogates.exp(-abs(z) / self.width)
+
+    def _sigma(self, z):
+        below, up = self.width * self._h(z), surrogates.heaviside(z)
+        return up * (self.peak_area - below) + (1.0 - up) * below
 
 
 def test_ones_own_surrogate():
     assert Laplace(2) == Laplace(2.0) != Laplace(3.0)
     assert len({Laplace(2), Laplace(2.0), Laplace(3.0)}) == 2
-    with pytest.raises(ValueError, match="alpha must be positive and finite, got -1.0"):
+    assert Laplace(2.0, unit="area") != Laplace(2.0)
+    with pytest.raises(ValueError, match="width must be positive and finite, got -1.0"):
         Laplace(-1.0)
+    report = gradcheck.check(np.full(9, 0.6), LIF(surrogate=Laplace(0.3, unit="area")))
+    assert report.with_term < 1e-7
 
 
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("c++")), reason="no C++ compiler")
 def test_ones_own_surrogate_has_its_own_kernels():
     x, g = torch.tensor(np.random.default_rng(2).normal(0.4, 0.8, (2, 4, 3)))
     gradients = []
-    for alpha in (1.0, 5.0):
-        lif = LIF(surrogate=Laplace(alpha))
+    for width in (1.0, 0.2):
+        lif = LIF(surrogate=Laplace(width))
         for backend in ("eager", "compiled"):
             current = x.clone().requires_grad_()
             torch_lif.lif(current, lif, backend).backward(g)
             gradients.append(current.grad)
-    one, one_compiled, five, five_compiled = gradients
-    torch.testing.assert_close(one_compiled, one, rtol=1e-12, atol=1e-15)
-    torch.testing.assert_close(five_compiled, five, rtol=1e-12, atol=1e-15)
-    assert not torch.allclose(one, five)
+    wide, wide_compiled, narrow, narrow_compiled = gradients
+    torch.testing.assert_close(wide_compiled, wide, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(narrow_compiled, narrow, rtol=1e-12, atol=1e-15)
+    assert not torch.allclose(wide, narrow)
 
 
 def test_a_surrogate_that_hides_its_parameters_is_refused():

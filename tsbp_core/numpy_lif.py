@@ -130,12 +130,12 @@ def trace(s, tau):
     return a
 
 
-def trace_backward(e, tau):
-    """dL/ds of the trace, given ``e`` = dL/da [T, ...]: the same filter, run backward in time.
+def trace_backward(error, tau):
+    """dL/ds of the trace, given ``error`` = dL/da [T, ...]: the same filter, backward in time.
 
     Takes, casts and refuses what ``trace`` does.
     """
-    return trace(checks.spikes("e", e, complex_ok=True)[::-1], tau)[::-1]
+    return trace(checks.spikes("error", error, complex_ok=True)[::-1], tau)[::-1]
 
 
 class TraceLoss:

@@ -130,9 +130,9 @@ class Sigmoid(Surrogate):
         return 4.0 * self.width
 
     def _h(self, z):
-        e = exp(-abs(z) / self.width)
-        b = 1.0 + e
-        return clip(4.0 * e / (b * b), 0.0, 1.0)  # near 0, rounding may lift it above 1
+        tail = exp(-abs(z) / self.width)
+        base = 1.0 + tail
+        return clip(4.0 * tail / (base * base), 0.0, 1.0)  # near 0, rounding may lift it above 1
 
     def _sigma(self, z):
         return 2.0 * self.width * (1.0 + namespace(z).tanh(z / (2.0 * self.width)))
@@ -149,8 +149,8 @@ class FastSigmoid(Surrogate):
         return 2.0 / self.slope
 
     def _h(self, z):
-        b = 1.0 + self.slope * abs(z)
-        return 1.0 / (b * b)
+        base = 1.0 + self.slope * abs(z)
+        return 1.0 / (base * base)
 
     def _sigma(self, z):
         return 1.0 / self.slope + z / (1.0 + self.slope * abs(z))
@@ -203,8 +203,8 @@ class Gaussian(Surrogate):
         return self.width * math.sqrt(2.0 * math.pi)
 
     def _h(self, z):
-        b = z / self.width
-        return exp(-0.5 * (b * b))
+        ratio = z / self.width
+        return exp(-0.5 * (ratio * ratio))
 
     def _sigma(self, z):
         xp = namespace(z)
@@ -227,8 +227,8 @@ class Arctan(Surrogate):
         return math.pi * self.width
 
     def _h(self, z):
-        b = z * (1.0 / self.width)
-        return 1.0 / (1.0 + b * b)
+        ratio = z * (1.0 / self.width)
+        return 1.0 / (1.0 + ratio * ratio)
 
     def _sigma(self, z):
         return self.width * (namespace(z).arctan(z / self.width) + math.pi / 2.0)

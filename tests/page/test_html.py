@@ -21,7 +21,7 @@ def test_same_figure_same_bytes():
 
 def test_excerpt_is_dedented_source():
     assert page.excerpt(neuron.charge, "return") == "return lif.decay * v + x"
-    lines = page.excerpt(surrogates.Gaussian._h, "b", before="return")
-    assert lines == "b = z / self.width"
+    lines = page.excerpt(surrogates.Gaussian._h, "ratio", before="return")
+    assert lines == "ratio = z / self.width"
     with pytest.raises(ValueError, match="no line of charge starts with 'v ='"):
         page.excerpt(neuron.charge, "v =")
