@@ -13,7 +13,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth converged frameworks bench gpu clean
+.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth converged sequences frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,13 @@ growth: $(READY)  ## How credit grows with tall surrogates, and what networks le
 
 converged: $(READY)  ## The same networks trained to convergence (DEVICE=cuda: minutes; on a CPU days, resumable)
 	$(BIN)/python -m tsbp_core.chapters.growth.converged --device $(DEVICE)
+
+VOWELS := data/sktime-1.2.0-py3-none-any.whl
+$(VOWELS): | $(READY)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -d data sktime==1.2.0
+
+sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=cuda: minutes; on a CPU a day, resumable)
+	$(BIN)/python -m tsbp_core.chapters.sequences.study --device $(DEVICE)
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers
