@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from tsbp_core import LIF, numpy_lif, surrogates
-from tsbp_core.chapters.growth import study as growth
+from tsbp_core.chapters.gradient.steps import jacobian
 from tsbp_core.chapters.sequences import data as sequences
 from tsbp_core.chapters.sequences import outcomes, recurrent, study, training
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
@@ -116,7 +116,7 @@ def test_a_credit_grows_as_a_product_of_jacobians(rng):
     net = Net(small_net("subtract").lif, tau_s=1.0)
     x, window, _, weights, _ = small_case(rng, N=1, T=12, B=1, H=1)
     run = recurrent.forward(x, window, weights, net)
-    J = growth.jacobian(
+    J = jacobian(
         numpy_lif.Run(torch.stack(run.s).numpy(), torch.stack(run.u).numpy()), net.lif
     ).ravel()
     ones = torch.ones(1, 1, 1, dtype=torch.float64)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tsbp_core.chapters.growth import study as growth
+from tsbp_core.chapters.gradient.steps import jacobian_at
 from tsbp_core.chapters.growth.verdicts import judge
 from tsbp_core.chapters.sequences.data import TASKS
 from tsbp_core.chapters.sequences.study import OPTIMIZERS, RATES, RESETS, RHOS, rows
@@ -68,9 +68,7 @@ def times(final, optimizer, classes):
 def largest_factor(lif):
     """Largest size of a neuron's own step J = lambda dv/du over all membranes, by rho."""
     u = np.linspace(-3.0, 5.0, 80_001)
-    return {
-        rho: np.abs(growth.jacobian_at(u, replace(lif, reset_gradient=rho))).max() for rho in RHOS
-    }
+    return {rho: np.abs(jacobian_at(u, replace(lif, reset_gradient=rho))).max() for rho in RHOS}
 
 
 def rate_bound(factor, peak, norm, tau_s):
