@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -52,6 +53,25 @@ def test_nothing_is_unpickled_from_a_file_that_was_not_written_here(tmp_path):
     path = tmp_path / "run.pt"
     torch.save(state(1), path)
     assert checkpoints.load(path) is None
+
+
+class Sly:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_right_digest_does_not_make_code_run(tmp_path):
+    """Anyone can compute a digest: what is unpickled must be tensors and plain data alone."""
+    path = tmp_path / "run.pt"
+    checkpoints.save(path, {"weights": torch.zeros(3), "sly": Sly(tmp_path / "made")})
+    with pytest.raises(pickle.UnpicklingError, match="mkdir"):
+        checkpoints.load(path)
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_full_disk_leaves_the_last_state(tmp_path):

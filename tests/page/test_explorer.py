@@ -98,18 +98,34 @@ def test_live_has_a_slider_for_each_argument_and_computes_afresh(monkeypatch):
     widget = gradient.neuron.live(decay=(0.0, 2.0), threshold=(0.5, 2.0))
     sliders = {child.description: child for child in widget.children[:-1]}
     assert set(sliders) == {"current", "reset", "decay", "threshold"}
+    ends = {name: (sliders[name].min, sliders[name].max) for name in ("decay", "threshold")}
+    assert ends == {"decay": (0.0, 2.0), "threshold": (0.5, 2.0)}
+    starts = {name: slider.value for name, slider in sliders.items()}
+    assert starts == {"current": 0.3, "reset": "zero", "decay": 0.8, "threshold": 1.0}
     sliders["decay"].value = 0.54
     assert "settle at 0.65, against a threshold of 1" in seen[-1]
     sliders["decay"].value = 1.5
     assert seen[-1] == "<p role='alert'>decay must be in [0, 1], got 1.5</p>"
 
 
+def test_a_live_slider_has_a_hundred_steps_or_whole_numbers(monkeypatch):
+    monkeypatch.setattr("tsbp_core.page.explorer.display", lambda html: None)
+    widget = make().live(n=(1.0, 3.0), kind=(2, 8, 5))
+    n, kind, _ = widget.children
+    assert (n.value, n.step) == (2, 0.02)
+    assert (kind.value, kind.step) == (5, 1)
+
+
 @pytest.mark.parametrize("explorer", EXPLORERS, ids=lambda explorer: explorer.title)
-def test_frames_stay_finite_at_every_setting(explorer):
+def test_frames_are_finite_at_every_setting_and_every_control_changes_them(explorer):
     data = table(explorer)
-    count = np.prod([len(control["labels"]) for control in data["controls"]])
-    assert len(data["frames"]) == count
+    shape = [len(control["labels"]) for control in data["controls"]]
+    assert len(data["frames"]) == np.prod(shape)
     assert all(text and "nan" not in text for _, text in data["frames"])
+    assert "null" not in json.dumps(data["frames"])
+    drawn = np.array([json.dumps(panels) for panels, _ in data["frames"]]).reshape(shape)
+    for axis, control in enumerate(data["controls"]):
+        assert (drawn.take([0], axis) != drawn.take([-1], axis)).any(), control["name"]
 
 
 def test_slides_in_a_browser(page, tmp_path):

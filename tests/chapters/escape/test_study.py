@@ -21,6 +21,27 @@ def test_probabilities_of_all_trains_sum_to_one(steps):
     assert probability.sum(axis=0) == pytest.approx(np.ones(5), rel=1e-12)
 
 
+@pytest.mark.parametrize("loss", gradients.LOSSES)
+def test_a_loss_comes_with_its_slope(loss, rng):
+    """Central differences of its value, at every step; spikes need not be 0 or 1."""
+    _, value = gradients.Task(5, loss).draw(4)
+    spikes = rng.random((5, 3, 4))
+    _, slope = value(spikes)
+    for t in range(5):
+        shift = np.zeros_like(spikes)
+        shift[t] = 1e-4
+        found = (value(spikes + shift)[0] - value(spikes - shift)[0]) / 2e-4
+        assert found == pytest.approx(slope[t], rel=1e-8, abs=1e-10)
+
+
+def test_count_loss_of_a_case_done_by_hand():
+    """Half the squared distance from the target's number of spikes, over T = 4."""
+    _, value = gradients.Task(4, "count", rate=1.0).draw(1)  # the target fires at each step
+    loss, slope = value(np.array([1.0, 0.0, 0.0, 0.0])[:, None, None])
+    assert loss.item() == 0.5 * 3**2 / 4
+    assert slope.ravel().tolist() == [-3 / 4] * 4
+
+
 @pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("loss", gradients.LOSSES)
 def test_exact_gradient_is_that_of_the_expected_loss(reset, loss):
@@ -84,6 +105,20 @@ def test_compare_and_pooled_of_cases_done_by_hand():
     products = escape.compare_halves(np.stack([truth] * 2), np.stack([found] * 2))
     expected = {"cosine": 1.0, "error": 1.0, "length": 2.0}
     assert escape.pooled(*products.values()) == pytest.approx(expected)
+
+
+def test_intervals_of_two_instances_reach_from_one_to_the_other(rng):
+    """One bootstrap sample in four is the first instance twice, one the second twice."""
+    truth, found = rng.normal(size=(2, 2, 6, 2)) + 2.0
+    cell = escape.sampled(truth, {0.5: found}, resamples=500)["0.5"]
+    both = escape.pooled(*escape.compare_halves(truth, found).values())
+    alone = [
+        escape.pooled(*escape.compare_halves(truth[..., [i]], found[..., [i]]).values())
+        for i in (0, 1)
+    ]
+    for key, value in both.items():
+        ends = sorted(one[key] for one in alone)
+        assert cell[key] == pytest.approx([value, *ends], rel=1e-12)
 
 
 def test_without_a_reset_rho_changes_nothing():
