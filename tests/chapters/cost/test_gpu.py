@@ -64,7 +64,8 @@ def test_the_script_runs_at_toy_size_and_keeps_each_part(tmp_path, capsys):
     assert list(found["results"]) == ["tests", "copy", "fusion"]
     assert found["settings"]["card"] == "none"
     assert found["results"]["fusion"]["spikes_that_differ"] == 0.0
-    assert capsys.readouterr().out.startswith("tests: 0 s\ncopy: 0 s\n")
+    assert capsys.readouterr().out.startswith("tests: 0 s\nwrote ")
+    assert not (tmp_path / "gpu-recipe.json").exists()
 
 
 def test_the_script_wants_a_gpu(capsys):

@@ -295,28 +295,33 @@ def main(argv=None):
 
 
 def measure(args, device):
-    """Go through the parts, and save the results after each."""
+    """Go through the parts, and save the results after each; the recipe has a file of its own."""
     found, start = {}, time.perf_counter()
     for part in args.parts:
         began = time.perf_counter()
         found[part] = PARTS[part](device, args.toy)
         print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
+        recipe = part == "recipe"
         path = results.save(
-            "gpu",
+            "gpu-recipe" if recipe else "gpu",
             folder=args.out,
             command="make gpu",
-            settings={
-                "neuron": repr(NEURON),
-                "steps": triton_lif.STEPS,
-                "width": triton_lif.WIDTH,
-                "card": "none" if args.toy else torch.cuda.get_device_name(),
-                "driver": None if args.toy else driver(),
-                "triton": triton_lif.triton.__version__,
-            },
-            results=found,
-            wall_time_s=time.perf_counter() - start,
+            settings=_settings(args),
+            results=found.pop(part) if recipe else found,
+            wall_time_s=time.perf_counter() - (began if recipe else start),
         )
-    print(f"wrote {path}")
+        print(f"wrote {path}")
+
+
+def _settings(args):
+    return {
+        "neuron": repr(NEURON),
+        "steps": triton_lif.STEPS,
+        "width": triton_lif.WIDTH,
+        "card": "none" if args.toy else torch.cuda.get_device_name(),
+        "driver": None if args.toy else driver(),
+        "triton": triton_lif.triton.__version__,
+    }
 
 
 def pretend_gpu():
