@@ -1,5 +1,6 @@
 """The recurrent networks' gradient, their training side by side, and the sequences they read."""
 
+import contextlib
 import json
 import zipfile
 from dataclasses import replace
@@ -482,3 +483,29 @@ def test_a_cell_takes_each_method_at_its_own_rate(monkeypatch):
 def test_added_growth_is_complete_minus_detached():
     part = {"last": {"growth/net/rho=1": [0.5, None], "growth/net/rho=0": [0.2, 0.1]}}
     assert outcomes.added_growth(part, "last")[0] == pytest.approx(0.3)
+
+
+def test_recording_an_update_leaves_no_trace(xor, monkeypatch):
+    """On a stand-in for CUDA: after the warm-up and the recording, one update has been taken."""
+
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    class Graph:
+        def replay(self):
+            recorded.update()
+
+    nothing = contextlib.nullcontext
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda side: nothing())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nothing())
+    plain, recorded = (Trainer(xor, small_net(), SMALL, METHODS) for _ in range(2))
+    recorded.device = "stand-in"
+    losses = plain.advance(3)
+    np.testing.assert_allclose(recorded.advance(3), losses, rtol=1e-6)
+    assert recorded.replay.__self__.__class__ is Graph
+    torch.testing.assert_close(recorded.flat, plain.flat)
+    torch.testing.assert_close(recorded.optimizer.square, plain.optimizer.square)
