@@ -13,10 +13,10 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294
 export THP_MEM_ALLOC_ENABLE ?= 1
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth converged sequences frameworks bench gpu clean
+.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
 
 help:  ## Say what there is
-	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY)  ## Make .venv with the pinned packages
 
@@ -59,7 +59,10 @@ cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factor
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)
 	$(BIN)/python -m tsbp_core.chapters.escape.study
 
-growth: $(READY)  ## How credit grows with tall surrogates, and what networks learn then (half an hour, resumable)
+growth-probe: $(READY)  ## How credit grows with tall surrogates, in random neurons (minutes)
+	$(BIN)/python -m tsbp_core.chapters.growth.probe
+
+growth: $(READY)  ## What networks with tall surrogates learn in 150 updates (half an hour, resumable)
 	$(BIN)/python -m tsbp_core.chapters.growth.study
 
 converged: $(READY)  ## The same networks trained to convergence (DEVICE=cuda: minutes; on a CPU days, resumable)

@@ -4,14 +4,22 @@ import pytest
 import torch
 
 from tsbp_core import surrogates, torch_lif
-from tsbp_core.chapters.growth import converged, figures, manifolds, side_by_side, verdicts
+from tsbp_core.chapters.growth import (
+    converged,
+    figures,
+    manifolds,
+    plan,
+    probe,
+    side_by_side,
+    verdicts,
+)
 from tsbp_core.chapters.growth import study as growth
 from tsbp_core.neuron import LIF
 
 SMALL = manifolds.Task(
     steps=20, depth=2, classes=3, inputs=8, train=20, test=10, validation=7, hidden=8, updates=6
 )
-POINTS = len(converged.POINTS)
+POINTS = len(plan.POINTS)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +32,7 @@ def one_thread():
 
 
 def neurons(*slopes, reset="zero"):
-    return [growth.make_neuron(reset, "area", k, rho) for rho in (1.0, 0.0) for k in slopes]
+    return [probe.make_neuron(reset, "area", k, rho) for rho in (1.0, 0.0) for k in slopes]
 
 
 def test_side_by_side_is_as_one_at_a_time():
@@ -106,7 +114,7 @@ def test_optimizers_are_those_of_torch_with_a_rate_a_network(name):
 
 
 def test_what_cannot_stand_side_by_side_is_refused():
-    lifs = [growth.make_neuron(reset, "area", 4) for reset in growth.RESETS]
+    lifs = [probe.make_neuron(reset, "area", 4) for reset in probe.RESETS]
     with pytest.raises(ValueError, match="differ in surrogate"):
         side_by_side.train(SMALL, lifs, [0.1], [0], [6])
     with pytest.raises(ValueError, match="optimizer"):
@@ -128,7 +136,7 @@ def kernels(monkeypatch):
     kernels.kernels.cache_clear()
 
 
-@pytest.mark.parametrize("reset", growth.RESETS)
+@pytest.mark.parametrize("reset", probe.RESETS)
 def test_kernels_are_the_eager_neurons(kernels, reset):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     generator = torch.Generator().manual_seed(0)
@@ -166,30 +174,30 @@ def test_training_with_the_kernels_is_the_same(kernels, monkeypatch):
 
 
 def test_the_plan_is_what_is_run():
-    names = [cell.name for group, _ in converged.BLOCKS.values() for cell in group]
-    assert len(set(names)) == len(names) - len(converged.MAIN) - len(converged.SHALLOW)
-    looks = {name: len(converged.family(name)) for name in converged.FAMILIES}
+    names = [cell.name for group, _ in plan.BLOCKS.values() for cell in group]
+    assert len(set(names)) == len(names) - len(plan.MAIN) - len(plan.SHALLOW)
+    looks = {name: len(plan.family(name)) for name in plan.FAMILIES}
     assert looks == {"verdict": 44, "near": 24, "momentum": 6}
-    assert sum(cell.height <= 2.5 for cell in converged.MAIN) == 10
-    assert sum(cell.height >= 6.25 for cell in converged.MAIN) == 4
-    assert not set(converged.SEEDS) & set(converged.MORE_SEEDS)
-    heights = {round(c.height, 6) for c in converged.MAIN if c.unit == "area"}
+    assert sum(cell.height <= 2.5 for cell in plan.MAIN) == 10
+    assert sum(cell.height >= 6.25 for cell in plan.MAIN) == 4
+    assert not set(plan.SEEDS) & set(plan.MORE_SEEDS)
+    heights = {round(c.height, 6) for c in plan.MAIN if c.unit == "area"}
     assert heights == {1.0, 2.5, 3.5, 5.0, 6.25, 25.0}
-    assert converged.UPDATES % converged.STRETCH == 0
-    assert {150, 300, 600} <= set(converged.POINTS)
-    cell = converged.Cell("area", 10, "zero", 1)
+    assert plan.UPDATES % plan.STRETCH == 0
+    assert {150, 300, 600} <= set(plan.POINTS)
+    cell = plan.Cell("area", 10, "zero", 1)
     assert cell.name in {name.rsplit("/", 1)[0] for name in growth.trained_conditions()}
-    assert cell.lif(0.0) == growth.make_neuron("zero", "area", 10, 0.0)
+    assert cell.lif(0.0) == probe.make_neuron("zero", "area", 10, 0.0)
 
 
 def test_heights_near_the_bound_are_the_same_multiples_of_it():
-    usual = [c for c in converged.MAIN if c.unit == "area" and 2 < c.height < 7]
-    for reset in growth.RESETS:
+    usual = [c for c in plan.MAIN if c.unit == "area" and 2 < c.height < 7]
+    for reset in probe.RESETS:
         expected = sorted(c.multiple for c in usual if c.reset == reset)
-        for decay, threshold in converged.NEAR:
+        for decay, threshold in plan.NEAR:
             own = [
                 c.multiple
-                for c in converged.near_cells()
+                for c in plan.near_cells()
                 if (c.reset, c.decay, c.threshold) == (reset, decay, threshold)
             ]
             np.testing.assert_allclose(sorted(own), expected)
@@ -198,19 +206,19 @@ def test_heights_near_the_bound_are_the_same_multiples_of_it():
 @pytest.fixture
 def tiny(monkeypatch):
     """A study of two blocks that trains in a moment."""
-    monkeypatch.setattr(converged, "UPDATES", 4)
-    monkeypatch.setattr(converged, "POINTS", (2, 4))
-    monkeypatch.setattr(converged, "STRETCH", 2)
-    monkeypatch.setattr(converged, "RATES", {(1, "adam"): (0.01, 0.1), (2, "adam"): (0.02, 0.1)})
+    monkeypatch.setattr(plan, "UPDATES", 4)
+    monkeypatch.setattr(plan, "POINTS", (2, 4))
+    monkeypatch.setattr(plan, "STRETCH", 2)
+    monkeypatch.setattr(plan, "RATES", {(1, "adam"): (0.01, 0.1), (2, "adam"): (0.02, 0.1)})
     monkeypatch.setattr(
-        converged, "TRAIN", {"train": 12, "validation": 4, "test": 5, "updates": 4, "hidden": 6}
+        plan, "TRAIN", {"train": 12, "validation": 4, "test": 5, "updates": 4, "hidden": 6}
     )
     pairs = (("area", 4), ("peak", 10))
     blocks = {
-        "main": (converged.cells(pairs, depth=1, steps=10), (20, 21)),
-        "long": (converged.cells(pairs[:1], depth=2, steps=10), (20,)),
+        "main": (plan.cells(pairs, depth=1, steps=10), (20, 21)),
+        "long": (plan.cells(pairs[:1], depth=2, steps=10), (20,)),
     }
-    monkeypatch.setattr(converged, "BLOCKS", blocks)
+    monkeypatch.setattr(plan, "BLOCKS", blocks)
 
 
 @pytest.mark.parametrize("every", [0.0, 1e6])
@@ -235,7 +243,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_result(tiny, tmp_path, monke
     assert again["cells"] == whole["cells"]
     assert {name: sorted(by_seed) for name, by_seed in whole["cells"].items()} == {
         cell.name: [str(seed) for seed in seeds]
-        for group, seeds in converged.BLOCKS.values()
+        for group, seeds in plan.BLOCKS.values()
         for cell in group
     }
     kept = again["cells"]["area/slope=4/zero/depth=1/T=10"]["21"]
@@ -269,7 +277,7 @@ def test_time_that_is_not_there_is_not_spent(tiny, tmp_path):
 
 def test_results_of_other_settings_are_not_mixed_in(tiny, tmp_path, monkeypatch):
     converged.run(tmp_path, blocks=("long",), report=lambda line: None)
-    monkeypatch.setattr(converged, "STRETCH", 4)
+    monkeypatch.setattr(plan, "STRETCH", 4)
     with pytest.raises(SystemExit, match="other settings"):
         converged.main(["--out", str(tmp_path)])
 
@@ -312,12 +320,12 @@ def test_curves_are_those_of_each_methods_best_rate():
     assert by_rho[1.0][0, 0] == 51 and by_rho[0.0][0, -1] == 42
     np.testing.assert_allclose(by_rho[0.0][2] - 42, 12.7062 * 2, rtol=1e-4)
     np.testing.assert_allclose(42 - by_rho[0.0][1], 12.7062 * 2, rtol=1e-4)
-    figure = figures.learning_curves({"a": by_rho, "b": by_rho, "c": by_rho}, converged.POINTS)
+    figure = figures.learning_curves({"a": by_rho, "b": by_rho, "c": by_rho}, plan.POINTS)
     assert [ax.get_title(loc="left") for ax in figure.axes[:3]] == ["a", "b", "c"]
     for ax in figure.axes[:3]:
         complete, dropped = ax.lines
         assert (complete.get_linestyle(), dropped.get_linestyle()) == ("-", "--")
-        np.testing.assert_allclose(complete.get_xdata(), converged.POINTS)
+        np.testing.assert_allclose(complete.get_xdata(), plan.POINTS)
         np.testing.assert_allclose(complete.get_ydata(), 51)
     assert not figure.axes[3].axison
     plt.close(figure)
@@ -351,7 +359,7 @@ def test_intervals_are_students_and_widen_with_the_looks():
 
 
 def test_updates_to_a_target():
-    points = converged.POINTS
+    points = plan.POINTS
     row = np.full(POINTS, 50.0)
     row[0], row[1], row[4:] = 20.0, 40.0, 80.0
     never, at_once = np.full(POINTS, 30.0), np.full(POINTS, 90.0)
@@ -365,7 +373,7 @@ def test_updates_to_a_target():
 
 def ramp(start):
     """Accuracy from 10 to 90 %, linear over ``start`` updates."""
-    return np.minimum(90.0, 10 + 80 * np.array(converged.POINTS) / start)
+    return np.minimum(90.0, 10 + 80 * np.array(plan.POINTS) / start)
 
 
 def test_speed_compares_times_to_one_target():
@@ -383,16 +391,14 @@ def test_speed_compares_times_to_one_target():
     found = verdicts.speed({"validation": curves, "test": stuck}, looks=1)
     np.testing.assert_allclose(found["target"], 10 + 0.9 * 60)
     assert found["never"].tolist() == [0, 1]
-    np.testing.assert_allclose(
-        found["updates"][1], np.sqrt(0.675 * 1000 * converged.UPDATES), rtol=1e-6
-    )
+    np.testing.assert_allclose(found["updates"][1], np.sqrt(0.675 * 1000 * plan.UPDATES), rtol=1e-6)
     hopeless = {"validation": stuck[:, :, 1:].repeat(2, axis=2), "test": curves}
     assert verdicts.speed(hopeless, looks=1)["rates"] == [0, 0]
 
 
 def test_average_accuracy_starts_from_chance():
     np.testing.assert_allclose(
-        verdicts.average(np.full(POINTS, 90.0)), 90 - 80 * 12.5 / converged.UPDATES
+        verdicts.average(np.full(POINTS, 90.0)), 90 - 80 * 12.5 / plan.UPDATES
     )
 
 
@@ -422,7 +428,7 @@ def saved(ends):
 
 
 def test_a_cell_is_summed_up():
-    cell = converged.MAIN[0]
+    cell = plan.MAIN[0]
     found = {"cells": {cell.name: saved((70, 60))}}
     (summary,) = verdicts.summaries(found, "verdict").values()
     assert summary["verdict"] == "help" and summary["flat"] and summary["seeds"] == 4
@@ -435,7 +441,7 @@ def test_a_cell_is_summed_up():
 def judged(**changed):
     """Summaries with verdicts: ends equal and speed faster but for the cells that a test names."""
     found = {}
-    for cell in converged.family("verdict"):
+    for cell in plan.family("verdict"):
         ends = "harm" if cell.height >= 6 else "equal"
         found[cell.name] = {"verdict": ends, "speed": {"verdict": "faster"}}
     return found
@@ -450,18 +456,18 @@ def test_the_rules_are_read_off_the_verdicts():
         "bound": "stands",
     }
     assert verdicts.rules(by_name) == expected
-    low = [cell for cell in converged.MAIN if cell.height <= 2.5]
+    low = [cell for cell in plan.MAIN if cell.height <= 2.5]
     for cell in low[:5]:
         by_name[cell.name]["verdict"] = "help"
     assert verdicts.rules(by_name)["keep, in the end"] == "stands"
-    elsewhere = next(cell for cell in converged.SHALLOW if cell.multiple <= 1)
+    elsewhere = next(cell for cell in plan.SHALLOW if cell.multiple <= 1)
     by_name[elsewhere.name]["verdict"] = "harm"
     assert verdicts.rules(by_name)["keep, in the end"] == "refuted"
     assert verdicts.rules(by_name)["bound"] == "refuted"
     for cell in low:
         by_name[cell.name]["verdict"] = "open"
     assert verdicts.rules(by_name)["keep, in the end"] == "undecided"
-    tall = next(cell for cell in converged.MAIN if cell.height > 6)
+    tall = next(cell for cell in plan.MAIN if cell.height > 6)
     by_name[tall.name]["verdict"] = "open"
     assert verdicts.rules(by_name)["drop"] == "undecided"
     by_name[tall.name]["verdict"] = "equal"

@@ -4,7 +4,7 @@ import numpy as np
 
 from tsbp_core import numpy_lif
 from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at, reach
-from tsbp_core.chapters.growth import study as experiment
+from tsbp_core.chapters.growth import probe as experiment
 from tsbp_core.page.explorer import METHODS, Control, Explorer, Panel, Series, choice
 
 

@@ -1,12 +1,42 @@
-"""What the study of chapter 10 found, by condition, and what the term gains of accuracy."""
+"""The study of 150 updates: its conditions, what it found, and what the term gains of accuracy."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from tsbp_core.chapters.growth.study import Probed, Rated, Stepped, Trained, make_neuron
+from tsbp_core.chapters.growth.probe import make_neuron
 from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import t_interval
+
+TRAINED = (*(("peak", k) for k in (4, 10, 25, 100)), *(("area", k) for k in (10, 25, 100)))
+"""Units and slopes trained with; at slope 4 the two units are the same."""
+RATES = {1: 0.04, 3: 0.01}
+"""Learning rate of Adam by number of hidden layers, from the pilot."""
+OTHER_RATES = (0.0025, 0.005, 0.02)
+STEPS, SEEDS = (50, 100), (0, 1, 2, 3, 4)
+
+
+class Trained(NamedTuple):
+    """A condition of the trained networks; ``depth`` counts hidden layers."""
+
+    unit: str
+    slope: float
+    reset: str
+    depth: int
+    T: int
+    rho: float
+
+
+class Rated(NamedTuple):
+    """A condition at another learning rate."""
+
+    unit: str
+    slope: float
+    reset: str
+    depth: int
+    T: int
+    rate: float
+    rho: float
 
 
 class Shape(NamedTuple):
@@ -21,29 +51,10 @@ class Shape(NamedTuple):
         return make_neuron("zero", self.unit, self.slope).surrogate.scale
 
 
-class Found(NamedTuple):
-    """The committed results, in the order of ``study.study``."""
-
-    lengths: dict
-    """By ``Probed``."""
-    steps: dict
-    """By ``Stepped``, then by rho."""
-    square_bound: dict
-    """By reset."""
-    trained: dict
-    """By ``Trained``."""
-    rates: dict
-    """By ``Rated``."""
-
-
 def load():
-    """The committed results, a ``Found``."""
+    """The committed results: by ``Trained``, and by ``Rated``."""
     found = results.load("growth")["results"]
-    steps = conditions.by_condition(Stepped, found["steps"])
-    return Found(
-        conditions.by_condition(Probed, found["lengths"]),
-        {key: {float(rho): said for rho, said in cell.items()} for key, cell in steps.items()},
-        found["square_bound"],
+    return (
         conditions.by_condition(Trained, found["trained"]),
         conditions.by_condition(Rated, found["rates"]),
     )

@@ -7,7 +7,7 @@ point] to numbers [...], higher is better.
 
 import numpy as np
 
-from tsbp_core.chapters.growth import converged
+from tsbp_core.chapters.growth import plan
 from tsbp_core.lab.statistics import t_interval
 
 HORIZONS = (150, 300, 600)
@@ -30,17 +30,17 @@ def record(by_seed):
 
 def end(curves):
     """Mean of the last tests."""
-    return curves[..., -converged.LAST :].mean(axis=-1)
+    return curves[..., -plan.LAST :].mean(axis=-1)
 
 
 def after(updates):
     """The score of accuracy after so many updates."""
-    return lambda curves: curves[..., converged.POINTS.index(updates)]
+    return lambda curves: curves[..., plan.POINTS.index(updates)]
 
 
 def average(curves):
     """Mean accuracy over all updates, from chance at the first; between tests by straight lines."""
-    points = np.array([0, *converged.POINTS])
+    points = np.array([0, *plan.POINTS])
     curves = np.concatenate([np.full_like(curves[..., :1], CHANCE), curves], axis=-1)
     between = (curves[..., 1:] + curves[..., :-1]) / 2.0
     return between @ np.diff(points) / points[-1]
@@ -76,7 +76,7 @@ def updates_to(curves, target):
 
     Infinite where they never do.
     """
-    points = np.array([0, *converged.POINTS], float)
+    points = np.array([0, *plan.POINTS], float)
     rows = curves.reshape(-1, curves.shape[-1])
     found = np.full(len(rows), np.inf)
     for i, row in enumerate(np.concatenate([np.full((len(rows), 1), CHANCE), rows], axis=1)):
@@ -98,8 +98,8 @@ def speed(record, looks):
         ``verdict``.
     """
     ends, _ = at_own_best(record, end)
-    target = CHANCE + converged.SHARE * (ends.mean(axis=1).min() - CHANCE)
-    last = float(converged.POINTS[-1])
+    target = CHANCE + plan.SHARE * (ends.mean(axis=1).min() - CHANCE)
+    last = float(plan.POINTS[-1])
     chosen = updates_to(record["validation"].mean(axis=2), target)
     final = end(record["validation"]).mean(axis=2)
     # where no rate's mean reaches it, the rate that comes nearest in the end
@@ -110,7 +110,7 @@ def speed(record, looks):
     each = at(updates_to(record["test"], target), rates)
     logs = np.log2(np.minimum(each, last))
     low, high = t_interval(logs[0] - logs[1], 1.0 - 0.05 / looks)
-    verdict = judge(low, high, np.log2(converged.FACTOR), ("slower", "faster"))
+    verdict = judge(low, high, np.log2(plan.FACTOR), ("slower", "faster"))
     return {
         "target": target,
         "updates": 2 ** logs.mean(axis=1),
@@ -154,7 +154,7 @@ def curves(record):
     chosen = at(record["test"], rates)
     return {
         rho: np.stack([own.mean(axis=0), *np.transpose([t_interval(values) for values in own.T])])
-        for rho, own in zip(converged.RHOS, chosen, strict=True)
+        for rho, own in zip(plan.RHOS, chosen, strict=True)
     }
 
 
@@ -167,7 +167,7 @@ def summary(record, rates, looks):
         "ends": ends.mean(axis=1),
         "gain": gain,
         "uncorrected": difference(ends),
-        "verdict": judge(*gain[1:], converged.MARGIN),
+        "verdict": judge(*gain[1:], plan.MARGIN),
         "rates": [rates[k] for k in best],
         "edge": [bool(k in (0, len(rates) - 1)) for k in best],
         "flat": flat(record, best),
@@ -181,10 +181,10 @@ def summary(record, rates, looks):
 
 def summaries(found, family):
     """``summary`` of each cell of a family that was run, by name."""
-    looks = len(converged.family(family))
+    looks = len(plan.family(family))
     return {
         cell.name: summary(record(found["cells"][cell.name]), cell.rates, looks)
-        for cell in converged.family(family)
+        for cell in plan.family(family)
         if len(found["cells"].get(cell.name, {})) > 1
     }
 
@@ -194,15 +194,15 @@ def rules(by_name):
 
     "stands", "refuted" or "undecided"; None where cells are missing.
     """
-    cells = converged.family("verdict")
+    cells = plan.family("verdict")
     if any(cell.name not in by_name for cell in cells):
         return None
     low = [cell for cell in cells if cell.height <= LOW]
-    tall = [cell for cell in converged.MAIN if cell.height >= TALL]
+    tall = [cell for cell in plan.MAIN if cell.height >= TALL]
     below = [cell for cell in cells if cell.multiple <= 1.0]
 
     def keep(verdicts, good, bad):
-        main = [verdicts[cell.name] for cell in low if cell in converged.MAIN]
+        main = [verdicts[cell.name] for cell in low if cell in plan.MAIN]
         harmed = any(verdicts[cell.name] == bad for cell in low)
         if sum(v == good for v in main) >= len(main) / 2 and not harmed:
             return "stands"

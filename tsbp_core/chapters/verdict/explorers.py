@@ -4,7 +4,7 @@ import numpy as np
 
 from tsbp_core import LIF, surrogates
 from tsbp_core.chapters.gradient.steps import jacobian_at
-from tsbp_core.chapters.growth import study as experiment
+from tsbp_core.chapters.growth import probe as experiment
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
 
 
