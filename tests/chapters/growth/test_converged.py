@@ -10,6 +10,7 @@ from tsbp_core.chapters.growth import (
     manifolds,
     plan,
     probe,
+    report,
     side_by_side,
     verdicts,
 )
@@ -429,13 +430,19 @@ def saved(ends):
 
 def test_a_cell_is_summed_up():
     cell = plan.MAIN[0]
-    found = {"cells": {cell.name: saved((70, 60))}}
+    found = {cell.name: saved((70, 60))}
     (summary,) = verdicts.summaries(found, "verdict").values()
     assert summary["verdict"] == "help" and summary["flat"] and summary["seeds"] == 4
     np.testing.assert_allclose(summary["gain"], 10.0, atol=1e-6)
     np.testing.assert_allclose(summary["at"][150], 10.0, atol=1e-6)
     assert summary["edge"] == [True, True] and summary["rates"] == [cell.rates[0]] * 2
     assert len(summary["by_rate"]) == 7
+    words = report.row(cell, summary)
+    assert words[:3] == ("soft", "1, 4", "+10.0 [+10.0, +10.0]")
+    assert words[3].endswith("help") and words[4].endswith(summary["speed"]["verdict"])
+    assert report.count({cell.name: summary}, [cell]) == {"help": 1}
+    speeds = report.count({cell.name: summary}, [cell], "speed")
+    assert speeds == {summary["speed"]["verdict"]: 1}
 
 
 def judged(**changed):
@@ -474,3 +481,80 @@ def test_the_rules_are_read_off_the_verdicts():
     assert verdicts.rules(by_name)["drop"] == "refuted"
     del by_name[tall.name]
     assert verdicts.rules(by_name) is None
+
+
+def gain_of(cell):
+    """A summary with a gain that tells the cell."""
+    mean = 100 * cell.height + 10 * cell.decay + cell.threshold + (cell.reset == "zero")
+    return {"gain": (mean, mean - 1, mean + 2)}
+
+
+def test_gains_are_drawn_where_their_cells_stand():
+    cells = (*plan.MAIN, *plan.SHALLOW, *plan.family("near"))
+    by_name = {cell.name: gain_of(cell) for cell in cells}
+    by_shape = report.by_shape(by_name, plan.MAIN)
+    assert [*by_shape] == ["soft reset", "hard reset"] and len(by_shape["hard reset"]) == 9
+    figure = figures.gains({"a": by_shape, "b": by_shape})
+    ax = figure.axes[0]
+    drawn = {
+        round(line.get_ydata()[0])
+        for line in ax.lines
+        if line.get_marker() == "s" and len(line.get_ydata())
+    }
+    expected = {round(gain_of(c)["gain"][0]) for c in plan.MAIN if c.reset == "zero"}
+    assert expected <= drawn
+    plt.close(figure)
+    by_reset = report.by_multiple(by_name)
+    assert [*by_reset] == ["subtract", "zero"]
+    assert [len(by_multiple) for by_multiple in by_reset["zero"].values()] == [6, 4, 4, 4]
+    figure = figures.gains_by_multiple(by_reset)
+    for ax, reset in zip(figure.axes, by_reset, strict=True):
+        marks = [line for line in ax.lines if line.get_label().startswith("λ")]
+        assert [line.get_label() for line in marks] == [*by_reset[reset]]
+        for line, by_multiple in zip(marks, by_reset[reset].values(), strict=True):
+            for x, y in zip(*line.get_data(), strict=True):
+                near = min(by_multiple, key=lambda m: abs(np.log(m / x)))
+                assert near < 7 and y == by_multiple[near][0]
+    plt.close(figure)
+
+
+def test_the_committed_study_is_whole_and_judged_by_the_plan():
+    found = verdicts.load()
+    for group, seeds in plan.BLOCKS.values():
+        assert all(str(seed) in found[cell.name] for cell in group for seed in seeds)
+    rules = verdicts.rules(verdicts.summaries(found, "verdict"))
+    assert rules == {
+        "keep, in the end": "undecided",
+        "keep, for speed": "undecided",
+        "drop": "stands",
+        "bound": "stands",
+    }
+
+
+def test_what_chapter_10_says_in_words_is_so():
+    """Where the text names a cell, it is that one; numbers are in ``phrases``."""
+    found = verdicts.load()
+    ends, near, momentum = (verdicts.summaries(found, family) for family in plan.FAMILIES)
+    verdict = {name: summary["verdict"] for name, summary in {**ends, **near, **momentum}.items()}
+    speed = {name: summary["speed"]["verdict"] for name, summary in ends.items()}
+    by_verdict = {
+        word: [cell for cell in report.LOW if verdict[cell.name] == word]
+        for word in ("help", "harm")
+    }
+    assert by_verdict["help"] == [plan.Cell("peak", 10, "zero")]
+    assert by_verdict["harm"] == [plan.Cell("area", 10, "subtract")]
+    long = [cell for cell in plan.BLOCKS["long"][0] if cell.height <= 2.5]
+    helped = plan.Cell("area", 10, "zero", steps=200)
+    assert all(verdict[c.name] == ("help" if c == helped else "open") for c in long)
+    for cell in plan.SHALLOW:
+        assert (verdict[cell.name] == "harm") == (cell.height == 25)
+        assert (speed[cell.name] == "slower") == (cell.height > 6)
+    hard_half = [c for c in plan.family("near") if c.decay == 0.5 and c.reset == "zero"]
+    assert all(verdict[cell.name] == "open" for cell in hard_half)
+    for cell in plan.family("momentum"):
+        harmed = cell.reset == "subtract" or cell.height > 6
+        assert verdict[cell.name] == ("harm" if harmed else "open")
+    said = report.phrases(ends, near, momentum)
+    assert said["hard-clear"] == "2.25" and said["hard-harm"] == "3.15"
+    assert said["soft-first"] == said["soft-first"] == "1.18" and said["soft-all"] == "2.37"
+    assert said["low-slower"] == said["early-harm"] == said["momentum-faster"] == "0"

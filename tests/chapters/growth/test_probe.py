@@ -82,6 +82,8 @@ def test_exact_rate_of_independent_and_of_dependent_steps():
 def test_compare_lengths_of_a_case_done_by_hand():
     found = probe.compare_lengths(np.array([2.0, 6.0, 3.0]), np.array([1.0, 2.0, 3.0]))
     assert found["median"] == 2.0
+    none = probe.compare_lengths(np.array([2.0, 0.0, 3.0]), np.array([1.0, 0.0, 0.0]))
+    assert none["median"] == np.inf and none["pooled"] == pytest.approx(np.sqrt(13))
     assert found["pooled"] == pytest.approx(np.sqrt(49 / 14))
 
 

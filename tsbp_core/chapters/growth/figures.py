@@ -9,9 +9,9 @@ from tsbp_core.page.style import COMPLETE, FAINT, INK, RESET, RESET_NAMES, STYLE
 def growth_fan(lengths, steps, bounds, squares):
     """The complete gradient's length over the detached one's against the height of the surrogate.
 
-    ``lengths``: by condition, as ``outcomes.load`` has them, drawn for each T in ``steps``, a panel
-    a reset. ``bounds``: by reset, heights above which one step can amplify, and ``squares`` above
-    which the mean square does.
+    A thin line a draw of neurons, a thick one their median. ``lengths``: by condition, as
+    ``probe.load`` has them, drawn for each T in ``steps``, a panel a reset. ``bounds``: by reset,
+    heights above which one step can amplify, and ``squares`` above which the mean square does.
     """
     figure, (soft, hard) = axes(1, 2, width=7.4, height=3.9, sharey=True)
     for ax, kind in ((soft, "subtract"), (hard, "zero")):
@@ -22,14 +22,15 @@ def growth_fan(lengths, steps, bounds, squares):
             drawn = [key for key in lengths if (key.reset, key.unit, key.T) == (kind, "area", T)]
             x = [Shape(key.unit, key.slope).height for key in drawn]
             pooled = np.array([lengths[key]["pooled"] for key in drawn])
-            ax.fill_between(x, pooled[:, 1], pooled[:, 2], color=COMPLETE, alpha=0.13, linewidth=0)
-            ax.plot(x, pooled[:, 0], color=COMPLETE, linewidth=width)
+            middle = np.median(pooled, axis=1)
+            ax.plot(x, pooled, color=COMPLETE, linewidth=0.5, alpha=0.35)
+            ax.plot(x, middle, color=COMPLETE, linewidth=width)
             if kind == "subtract":
-                top = int(np.argmax(pooled[:, 0]))
-                ax.annotate(f"T = {T}", (x[top], pooled[top, 0]), (0, 4), color=COMPLETE,
+                top = int(np.argmax(middle))
+                ax.annotate(f"T = {T}", (x[top], pooled[top].max()), (0, 4), color=COMPLETE,
                             textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
         kept = [
-            cell["pooled"][0]
+            np.median(cell["pooled"])
             for key, cell in lengths.items()
             if (key.reset, key.unit, key.T) == (kind, "peak", steps[-1])
         ]
@@ -50,32 +51,62 @@ def growth_fan(lengths, steps, bounds, squares):
     return figure
 
 
-def growth_gains(gains_by_panel):
-    """Held-out accuracy with the term minus without, in points, against the height of h.
+def gains(panels):
+    """Gain of accuracy by the term against the height of h, with intervals.
 
-    ``gains_by_panel``: {title: {label: {Shape: (mean, low, high)}}}, a panel a title and a marker a
-    label; area-1 surrogates are filled and joined, the peak-1 ones open.
+    ``panels``: {title: {label: {Shape: (mean, low, high)}}} in points, a panel a title and a marker
+    a label; area-1 surrogates are filled and joined, the peak-1 ones open and beside each other.
     """
-    figure, panels = axes(1, len(gains_by_panel), width=7.4, height=3.3, sharey=True)
-    for ax, (title, by_label) in zip(panels, gains_by_panel.items(), strict=True):
+    figure, found = axes(1, len(panels), width=7.4, height=3.3, sharey=True)
+    for ax, (title, by_label) in zip(found, panels.items(), strict=True):
         ax.axhline(0, **{**STYLES[0.0], "label": None})
-        for (label, gains), marker, shift in zip(by_label.items(), "os", (0.94, 1.06), strict=True):
-            joined = [shape for shape in gains if shape.unit == "area"]
-            x, means = [s.height * shift for s in joined], [gains[s][0] for s in joined]
+        for (label, by_shape), marker, shift in zip(
+            by_label.items(), "os", (0.94, 1.06), strict=True
+        ):
+            joined = [shape for shape in by_shape if shape.unit == "area"]
+            x, means = [s.height * shift for s in joined], [by_shape[s][0] for s in joined]
             ax.plot(x, means, color=COMPLETE, linewidth=1, alpha=0.6)
-            ax.plot([], [], marker, color=COMPLETE, markersize=6, label=label)
-            peaks = [shape for shape in gains if shape.unit == "peak"]
-            spread = dict(zip(peaks, (0.8, 0.93, 1.07, 1.22), strict=True))
-            for shape, (mean, low, high) in gains.items():
-                x = shape.height * shift**0.5 * spread.get(shape, shift**0.5)
+            ax.plot([], [], marker, color=COMPLETE, markersize=5, label=label)
+            peaks = [shape for shape in by_shape if shape.unit == "peak"]
+            for shape, (mean, low, high) in by_shape.items():
+                aside = 0.86 * 0.9 ** peaks.index(shape) if shape in peaks else 1.0
+                x = shape.height * shift * aside
                 ax.plot([x, x], [low, high], color=COMPLETE, linewidth=1)
                 fill = "none" if shape in peaks else COMPLETE
-                ax.plot(x, mean, marker, color=COMPLETE, markersize=6, markerfacecolor=fill)
+                ax.plot(x, mean, marker, color=COMPLETE, markersize=5, markerfacecolor=fill)
         ax.set(title=title, xscale="log", xlabel="height of h at the threshold", xlim=(0.6, 40))
-        ax.set_xticks([1, 2.5, 6.25, 25], ["1", "2.5", "6.3", "25"])
+        ax.set_xticks([1, 2.5, 5, 25], ["1", "2.5", "5", "25"])
         ax.minorticks_off()
         ax.legend(loc="lower left", fontsize=9)
+    found[0].set(ylabel="gain in accuracy, points")
+    return figure
+
+
+def gains_by_multiple(by_reset, most=7.0):
+    """Gain of accuracy by the term against the height of h over the bound for one step.
+
+    ``by_reset``: {reset: {label: {multiple: (mean, low, high)}}} in points, a panel a reset and a
+    marker a label. What lies beyond ``most`` is left out.
+    """
+    figure, panels = axes(1, len(by_reset), width=7.4, height=3.5, sharex=True, sharey=True)
+    for ax, (reset, by_label) in zip(panels, by_reset.items(), strict=True):
+        ax.axhline(0, **{**STYLES[0.0], "label": None})
+        ax.axvline(1, color=RESET, linewidth=2)
+        for k, (label, by_multiple) in enumerate(by_label.items()):
+            marker, fill = "o^vD"[k], COMPLETE if k in (0, 3) else "none"
+            inside = {m: gain for m, gain in sorted(by_multiple.items()) if m <= most}
+            x = np.array([*inside]) * (0.955, 0.985, 1.015, 1.045)[k]
+            mean, low, high = np.transpose([*inside.values()])
+            style = {"color": COMPLETE, "markersize": 5, "markerfacecolor": fill}
+            ax.vlines(x, low, high, color=COMPLETE, linewidth=1)
+            ax.plot(x, mean, color=COMPLETE, linewidth=0.8, alpha=0.6)
+            ax.plot(x, mean, marker, label=label, **style)
+        ax.set(title=RESET_NAMES[reset], xscale="log", xlabel="height of h / bound for one step")
+        ticks = (0.5, 1, 2, 3, 5)
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
     panels[0].set(ylabel="gain in accuracy, points")
+    panels[0].legend(loc="lower left", fontsize=9)
     return figure
 
 

@@ -130,9 +130,15 @@ def exact_rate(lif, points=800):
 
 
 def compare_lengths(long, short):
-    """Ratio of lengths [I] of paired gradients: its median, and that of root mean squares."""
+    """Ratio of lengths [I] of paired gradients: its median, and that of root mean squares.
+
+    A neuron with no gradient by either has no ratio, and is left out of the median.
+    """
+    some = (long > 0.0) | (short > 0.0)
+    with np.errstate(divide="ignore"):  # none by the second alone: infinite
+        ratio = long[some] / short[some]
     return {
-        "median": np.median(long / short),
+        "median": np.median(ratio),
         "pooled": np.sqrt((long**2).mean() / (short**2).mean()),
     }
 
@@ -203,6 +209,11 @@ def load():
         {key: {float(rho): said for rho, said in cell.items()} for key, cell in steps.items()},
         found["square_bound"],
     )
+
+
+def spread(values):
+    """Median of the draws, and in brackets the least and the most, as text."""
+    return f"{np.median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
 
 
 def main():

@@ -8,12 +8,18 @@ point] to numbers [...], higher is better.
 import numpy as np
 
 from tsbp_core.chapters.growth import plan
+from tsbp_core.lab import results
 from tsbp_core.lab.statistics import t_interval
 
 HORIZONS = (150, 300, 600)
 CHANCE = 10.0
 LOW, TALL = 2.5, 6.25
 """Heights of h up to which, and from which on, the book has a rule."""
+
+
+def load():
+    """The committed results: by name of a cell, its networks by seed."""
+    return results.load(plan.NAME)["results"]["cells"]
 
 
 def record(by_seed):
@@ -180,12 +186,12 @@ def summary(record, rates, looks):
 
 
 def summaries(found, family):
-    """``summary`` of each cell of a family that was run, by name."""
+    """``summary`` of each cell of a family that was run, by name; ``found``: as ``load`` has it."""
     looks = len(plan.family(family))
     return {
-        cell.name: summary(record(found["cells"][cell.name]), cell.rates, looks)
+        cell.name: summary(record(found[cell.name]), cell.rates, looks)
         for cell in plan.family(family)
-        if len(found["cells"].get(cell.name, {})) > 1
+        if len(found.get(cell.name, {})) > 1
     }
 
 

@@ -1,0 +1,142 @@
+"""What chapters 10 and 13 say of the long study: gains for figures, rows of tables, words.
+
+``by_name``: summaries of cells by their names, as ``verdicts.summaries`` has them.
+"""
+
+from collections import Counter
+
+from tsbp_core.chapters.growth import plan, verdicts
+from tsbp_core.chapters.growth.outcomes import Shape
+from tsbp_core.lab import results
+from tsbp_core.lab.statistics import interval_text
+
+LOW = [cell for cell in plan.MAIN if cell.height <= verdicts.LOW]
+TALL = [cell for cell in plan.MAIN if cell.height >= verdicts.TALL]
+
+
+def count(by_name, cells, of="ends"):
+    """How many of ``cells`` have each verdict: for "ends" or "speed", the most frequent first."""
+    found = (by_name[cell.name] for cell in cells)
+    return dict(
+        Counter(
+            s["verdict"] if of == "ends" else s["speed"]["verdict"] for s in found
+        ).most_common()
+    )
+
+
+def row(cell, summary):
+    """A cell's outcomes as words: reset, height and slope of h, gains, verdicts, updates."""
+    ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*summary["speed"]["ratio"])
+    return (
+        {"subtract": "soft", "zero": "hard"}[cell.reset],
+        f"{cell.height:.3g}, {cell.slope:.3g}",
+        interval_text(*summary["at"][150], 1),
+        f"{interval_text(*summary['gain'], 1)} {summary['verdict']}",
+        f"{ratio} {summary['speed']['verdict']}",
+    )
+
+
+def by_multiple(by_name):
+    """Gains of "main" and "near" with area 1, by reset, neuron and multiple of the bound.
+
+    Intervals are corrected within each family, 44 and 24 looks.
+    """
+    found = {}
+    for cell in (*plan.MAIN, *plan.family("near")):
+        if cell.unit == "area":
+            label = f"λ {cell.decay:g}, θ {cell.threshold:g}"
+            by_label = found.setdefault(cell.reset, {})
+            by_label.setdefault(label, {})[cell.multiple] = by_name[cell.name]["gain"]
+    return found
+
+
+def by_shape(by_name, cells):
+    """Gains of ``cells`` by reset's name and ``outcomes.Shape``."""
+    found = {}
+    for cell in cells:
+        label = {"subtract": "soft reset", "zero": "hard reset"}[cell.reset]
+        shape = Shape(cell.unit, cell.slope)
+        found.setdefault(label, {})[shape] = by_name[cell.name]["gain"]
+    return found
+
+
+def between(values, form="{:.1f}"):
+    """The least and the most of some numbers, as in "4.4 to 10.0"."""
+    return f"{form} to {form}".format(min(values), max(values))
+
+
+def first_harm(by_name, reset, decays, every=False):
+    """Least multiple of the bound at which a neuron is harmed, or from which on all are.
+
+    Of "main" and "near" with area 1 and heights up to 6.25 times 1/theta.
+    """
+    harmed = {}
+    for cell in (*plan.MAIN, *plan.family("near")):
+        if cell.unit == "area" and cell.reset == reset and cell.decay in decays:
+            found = by_name[cell.name]["verdict"] == "harm"
+            harmed.setdefault(round(cell.multiple, 2), []).append(found)
+    multiples = sorted(harmed)
+    if not every:
+        return next(m for m in multiples if any(harmed[m]))
+    return next(m for m in multiples if all(all(harmed[n]) for n in multiples if n >= m))
+
+
+def phrases(ends, near, momentum):
+    """Numbers of chapter 10's text, by name; the three families' summaries."""
+    task = results.load("growth")["settings"]["task"]
+    low, tall = ([ends[cell.name] for cell in cells] for cells in (LOW, TALL))
+    shallow = [cell for cell in plan.SHALLOW if cell.height <= verdicts.TALL]
+    early = [found["at"][150] for found in low]
+    ahead = [mean for mean, least, _ in early if least > 0]
+    faster = [f["speed"]["ratio"][0] for f in low if f["speed"]["verdict"] == "faster"]
+    speeds = count(ends, LOW, "speed")
+    by_name = {**ends, **near}
+    stopped = [abs(found["stopped"][0] - found["gain"][0]) for found in ends.values()]
+
+    def end(*cell, family=ends, **options):
+        return interval_text(*family[plan.Cell(*cell, **options).name]["gain"])
+
+    hard = first_harm(by_name, "zero", (0.9,))
+    below = [c.multiple for c in (*plan.MAIN, *plan.family("near")) if c.reset == "zero"]
+    said = {
+        **{key: task[key] for key in ("inputs", "classes", "hidden")},
+        "updates": f"{plan.UPDATES:,}",
+        "rates": len(plan.RATES[3, "adam"]),
+        "margin": f"{plan.MARGIN:g}",
+        "looks": len(plan.family("verdict")),
+        "early": len(ahead),
+        "early-gains": between(ahead, "{:+.1f}"),
+        "early-harm": sum(most < 0 for *_, most in early),
+        "low-faster": len(faster),
+        "low-ratios": between(faster, "{:.2f}"),
+        "low-slower": speeds.get("slower", 0),
+        **{f"low-{key}": n for key, n in count(ends, LOW).items()},
+        "end-help": end("peak", 10, "zero"),
+        "end-harm": end("area", 10, "subtract"),
+        "tall-gains": between([-found["gain"][0] for found in tall], "{:.0f}"),
+        "tall-ratios": between([found["speed"]["ratio"][0] for found in tall]),
+        "hard-clear": f"{max(m for m in below if m < hard - 0.01):.2f}",
+        "hard-harm": f"{first_harm(by_name, 'zero', (0.9,), every=True):.2f}",
+        "soft-first": f"{first_harm(by_name, 'subtract', (0.9,)):.2f}",
+        "soft-all": f"{first_harm(by_name, 'subtract', (0.9, 0.5), every=True):.2f}",
+        "soft-half": f"{first_harm(by_name, 'subtract', (0.5,)):.2f}",
+        "shallow": len(shallow),
+        "shallow-equal": count(ends, shallow)["equal"],
+        "shallow-faster": count(ends, plan.SHALLOW, "speed")["faster"],
+        "unfinished": sum(not found["flat"] for found in ends.values()),
+        "stopped": f"{max(stopped):.1f}",
+        "momentum-faster": count(momentum, plan.family("momentum"), "speed").get("faster", 0),
+        "long-help": end("area", 10, "zero", steps=200),
+    }
+    for height, slope in (("1", 4), ("2.5", 10), ("6.25", 25)):
+        cell = "area", slope, "subtract"
+        said[f"momentum-{height}"] = end(*cell, family=momentum, optimizer="sgd")
+    for reset in ("subtract", "zero"):
+        found = ends[plan.Cell("peak", 10, reset).name]
+        said[f"again-{reset}"] = interval_text(*found["at"][150], 1)
+        said[f"final-{reset}"] = interval_text(*found["gain"], 1)
+        said[f"shallow-25-{reset}"] = end("area", 100, reset, depth=1)
+        said[f"long-tall-{reset}"] = end("area", 25, reset, steps=200)
+        detached = ends[plan.Cell("area", 100, reset).name]["ends"][1]
+        said[f"detached-{reset}"] = f"{detached:.0f}"
+    return {key: str(value) for key, value in said.items()}
