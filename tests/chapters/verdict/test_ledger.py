@@ -1,25 +1,5 @@
-from dataclasses import replace
-
-import pytest
-
 from tsbp_core.chapters.verdict import ledger
 from tsbp_core.lab import results
-
-
-def test_effects_have_verdicts_of_their_intervals():
-    effect = ledger.Effect("task", "setting", 0.4, 0.2, 0.6, "decades")
-    assert effect.verdict == "keep"
-    assert effect.strength == pytest.approx(2)
-    assert effect.text == "+0.40 [+0.20, +0.60] decades"
-    assert replace(effect, low=-0.1).verdict == "either"
-    assert replace(effect, mean=-0.4, low=-0.6, high=-0.2, unit="points").verdict == "drop"
-
-
-def test_every_study_that_trains_is_among_the_effects():
-    found = ledger.effects()
-    assert {effect.unit for effect in found} == {"decades", "points"}
-    assert len({effect.task for effect in found}) == 6
-    assert all(effect.low < effect.mean < effect.high for effect in found)
 
 
 def test_claims_name_their_results_and_commands():
@@ -30,6 +10,10 @@ def test_claims_name_their_results_and_commands():
             assert f"{command.split()[1]}" in makefile
 
 
+def verdicts():
+    return {claim.text: claim.holds for claim in ledger.claims()}
+
+
 def test_some_claims_do_not_hold():
     """Else a ledger would be praise: what was expected and did not come is in it."""
     wrong = [claim for claim in ledger.claims() if claim.holds is False]
@@ -37,20 +21,46 @@ def test_some_claims_do_not_hold():
     assert sum(claim.source.startswith("announced") for claim in wrong) == 4
 
 
+def test_what_wide_intervals_cannot_bear_out_is_open():
+    """No gain beyond 0.5, from -1 to 1: nobody knows."""
+    assert ledger.no_more_than(0.5, [(0.0, -0.2, 0.2), (0.0, -1.0, 0.4)]) is True
+    assert ledger.no_more_than(0.5, [(0.0, -0.2, 0.2), (0.0, -1.0, 1.0)]) is None
+    assert ledger.no_more_than(0.5, [(0.8, 0.6, 1.0), (0.0, -1.0, 1.0)]) is False
+    assert ledger.no_harm({"equal": 3, "help": 1}) is True
+    assert ledger.no_harm({"equal": 3, "open": 1}) is None
+    assert ledger.no_harm({"open": 3, "harm": 1}) is False
+    assert ledger.signs([(1, 0.5, 2), (0, -1, 1), (-1, -2, -0.5), (1, 0.1, 2)])[1:] == (2, 1, 1)
+    found = verdicts()
+    assert found["On CIFAR-10 there is not much improvement."] is None
+    bound = "With Adam and h no higher than the bound for one step, the term does no harm."
+    assert found[bound] is None
+    assert found["In many cases the missing term can be ignored."] is None
+    toy = "A toy neuron trains more robustly to the learning rate with the term"
+    assert found[f"{toy} (Adam)."] is True
+    assert found[f"{toy} (gradient descent)."] is None
+
+
 def test_whether_a_claim_holds_follows_the_results(monkeypatch):
-    """A dear term, and one that never helps: other verdicts."""
-
-    def verdicts():
-        return {claim.text: claim.holds for claim in ledger.claims()}
-
+    """A dear term, one that never helps, and other rules: other verdicts."""
     before = verdicts()
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
     monkeypatch.setattr(ledger.overhead, "prices", lambda found: prices)
-    monkeypatch.setattr(ledger, "toy_gain", lambda optimizer: (-0.1, -0.2, 0.0))
-    changed = {text for text, holds in verdicts().items() if holds != before[text]}
+    monkeypatch.setattr(ledger, "toy_gains", lambda optimizer: [(-0.1, -0.2, -0.05)] * 6)
+    rules = dict.fromkeys(("keep, in the end", "keep, for speed", "drop", "bound"), "refuted")
+    monkeypatch.setattr(ledger.verdicts, "rules", lambda by_name: rules)
+    changed = {text for text, holds in verdicts().items() if holds is not before[text]}
+    toy = "A toy neuron trains more robustly to the learning rate with the term"
+    bound = "With Adam and h no higher than the bound for one step, the term does no harm."
     assert changed == {
         "In fused code the term costs a few percent at most.",
-        "A toy neuron trains more robustly to the learning rate with the term.",
+        f"{toy} (Adam).",
+        f"{toy} (gradient descent).",
+        "The robustness of the toy does not carry over to a small network on CIFAR-10.",
+        "With spike times and h at most 2.5 high, keep the term, for what is learnt in the end "
+        "(three layers).",
+        "The same, for speed.",
+        bound,
+        "With three layers and h 6.25 or 25 high, the term does harm in the end.",
     }
 
 

@@ -96,6 +96,7 @@ def phrases(ends, near, momentum):
     def end(*cell, family=ends, **options):
         return interval_text(*family[plan.Cell(*cell, **options).name]["gain"])
 
+    within = [cell for cell in plan.family("verdict") if cell.multiple <= 1.0]
     hard = first_harm(by_name, "zero", (0.9,))
     below = [c.multiple for c in (*plan.MAIN, *plan.family("near")) if c.reset == "zero"]
     said = {
@@ -120,6 +121,8 @@ def phrases(ends, near, momentum):
         "soft-first": f"{first_harm(by_name, 'subtract', (0.9,)):.2f}",
         "soft-all": f"{first_harm(by_name, 'subtract', (0.9, 0.5), every=True):.2f}",
         "soft-half": f"{first_harm(by_name, 'subtract', (0.5,)):.2f}",
+        "within": len(within),
+        "within-open": count(ends, within)["open"],
         "shallow": len(shallow),
         "shallow-equal": count(ends, shallow)["equal"],
         "shallow-faster": count(ends, plan.SHALLOW, "speed")["faster"],

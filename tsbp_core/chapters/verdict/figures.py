@@ -1,35 +1,56 @@
 """What chapter 13 draws."""
 
+from tsbp_core.chapters.verdict.effects import MANIFOLDS
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, axes
+
+MARKS = {
+    "keep": (COMPLETE, "o", COMPLETE),
+    "drop": (DROPPED, "s", DROPPED),
+    "equal": (FAINT, "D", FAINT),
+    "open": (FAINT, "D", "none"),
+}
+"""Colour, marker and fill by verdict."""
 
 
 def evidence(effects):
-    """What keeping the term changes in each setting, by how clearly; a list of ``ledger.Effect``.
+    """What keeping the term changes in each setting: mean and interval; a list of ``Effect``.
 
-    Right: keep, blue circles; left: drop, orange squares; grey diamonds: the interval contains
-    zero. The effect itself is written beside its row. The axis is linear inside the grey band,
-    where intervals contain zero, and logarithmic beyond.
+    A panel for each unit, and one for manifolds, whose effects are larger. Blue circles: keep;
+    orange squares: drop; grey diamonds: equal, filled, or open. The grey band is the margin.
     """
-    colors = {"keep": (COMPLETE, "o"), "drop": (DROPPED, "s"), "either": (FAINT, "D")}
-    figure, ax = axes(height=0.8 + 0.36 * len(effects))
-    ax.axvspan(-1, 1, color=FAINT, alpha=0.2, linewidth=0)
-    ax.axvline(0, color=INK, linewidth=1)
-    y, task = 0.0, effects[0].task
-    heights = []
+    panels = {}
     for effect in effects:
-        y -= 1.0 if effect.task == task else 1.5
-        task = effect.task
-        heights.append(y)
-        color, marker = colors[effect.verdict]
-        ax.plot([0, effect.strength], [y, y], color=color, linewidth=1.5)
-        ax.plot(effect.strength, y, marker, color=color, markersize=6,
-                markerfacecolor="none" if marker == "D" else color)  # fmt: skip
-        ax.text(1.02, y, effect.text, transform=ax.get_yaxis_transform(), va="center", fontsize=9)
-    labels = [f"{effect.task}: {effect.setting}" for effect in effects]
-    ax.set_yticks(heights, labels, fontsize=9)
-    ax.set(xlabel="← drop      mean / half its 95 % interval      keep →")
-    ax.set_xscale("symlog", linthresh=1)
-    ax.set_xticks([-10, -1, 1, 10], ["−10", "−1", "1", "10"], fontsize=9)
-    ax.minorticks_off()
-    ax.margins(x=0.1)
+        title = f"{effect.unit}, manifolds" if effect.task == MANIFOLDS else effect.unit
+        panels.setdefault(title, []).append(effect)
+    heights = [1 + len(rows) for rows in panels.values()]
+    figure, found = axes(
+        len(panels),
+        width=7.2,
+        height=1.0 + 0.31 * sum(heights),
+        gridspec_kw={"height_ratios": heights},
+    )
+    for ax, (title, rows) in zip(found, panels.items(), strict=True):
+        ax.axvline(0, color=INK, linewidth=1)
+        for y, effect in enumerate(rows):
+            color, marker, fill = MARKS[effect.verdict]
+            ax.fill_betweenx(
+                [y - 0.5, y + 0.5],
+                -effect.margin,
+                effect.margin,
+                color=FAINT,
+                alpha=0.2,
+                linewidth=0,
+            )
+            ax.plot([effect.low, effect.high], [y, y], color=color, linewidth=1.5)
+            ax.plot(effect.mean, y, marker, color=color, markersize=5, markerfacecolor=fill)
+            words = effect.text.removesuffix(f" {effect.unit}")
+            transform = ax.get_yaxis_transform()
+            ax.text(1.02, y, words, transform=transform, va="center", fontsize=8.5)
+        labels = [f"{effect.task.split(',')[0]}: {effect.setting}" for effect in rows]
+        if rows[0].task.startswith("CIFAR"):
+            labels = [f"{effect.task}: {effect.setting}" for effect in rows]
+        ax.set_yticks(range(len(rows)), labels, fontsize=8.5)
+        ax.set(ylim=(len(rows) - 0.5, -0.5), title=title)
+        ax.tick_params(axis="x", labelsize=9)
+    found[-1].set(xlabel="← drop      gain by the term      keep →")
     return figure

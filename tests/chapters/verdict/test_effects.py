@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pytest
+
+from tsbp_core.chapters.verdict import effects, figures
+
+
+def test_effects_have_verdicts_of_their_intervals():
+    effect = effects.Effect("task", "setting", 5, 0.4, 0.2, 0.6, "decades")
+    assert effect.verdict == "keep"
+    assert effect.text == "+0.40 [+0.20, +0.60] decades"
+    assert replace(effect, low=-0.1).verdict == "open"
+    assert replace(effect, margin=0.7).verdict == "equal"
+    assert replace(effect, mean=-0.4, low=-0.6, high=-0.2, unit="points").verdict == "drop"
+
+
+@pytest.fixture(scope="module")
+def found():
+    return effects.effects()
+
+
+def test_every_study_that_trains_is_among_the_effects(found):
+    assert {effect.unit for effect in found} == {"decades", "points"}
+    assert {effect.task for effect in found} == set(effects.MARGINS)
+    assert all(effect.low < effect.mean < effect.high for effect in found)
+
+
+def test_intervals_are_corrected_for_all_rows(found, monkeypatch):
+    levels = []
+
+    def t_interval(values, level):
+        levels.append(level)
+        return min(values), max(values)
+
+    monkeypatch.setattr(effects, "t_interval", t_interval)
+    effects.effects()
+    assert levels == [1 - 0.05 / len(found)] * len(found)
+
+
+def test_the_figure_draws_sizes(found):
+    """One scale a panel, and a longer line for a larger effect, however sure it is."""
+    figure = figures.evidence(found)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        "decades",
+        "points",
+        "points, manifolds",
+    ]
+    drawn = [
+        mark.get_xdata()[0] for ax in figure.axes for mark in ax.lines if len(mark.get_xdata()) == 1
+    ]
+    assert drawn == [effect.mean for effect in found]
+    assert all(ax.get_xscale() == "linear" for ax in figure.axes)
+    plt.close(figure)

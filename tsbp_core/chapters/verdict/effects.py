@@ -1,0 +1,125 @@
+"""What keeping the term changes in each setting that we trained, side by side.
+
+Read from the results files. All intervals are Student's t over paired seeds, corrected alike: for
+the number of rows, by Bonferroni, so that all of them hold at once with 95 % confidence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tsbp_core.chapters.cifar10 import study as cifar10_study
+from tsbp_core.chapters.growth import plan, verdicts
+from tsbp_core.chapters.toy import outcomes as toy
+from tsbp_core.chapters.toy.plan import Condition
+from tsbp_core.lab import conditions
+from tsbp_core.lab.statistics import interval_text, t_interval
+
+TOY, SMALL, LARGE, CHANGED, MANIFOLDS = (
+    "spike times, one neuron",
+    "CIFAR-10, 4 layers",
+    "CIFAR-10, 6 layers",
+    "CIFAR-10, one change",
+    "manifolds, in the end",
+)
+MARGINS = {
+    TOY: 0.0,
+    **dict.fromkeys((SMALL, LARGE, CHANGED), cifar10_study.MARGIN),
+    MANIFOLDS: plan.MARGIN,
+}
+"""Differences that count for nothing, by task, as their studies named them; none for the toy."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What keeping the term changes in one setting: mean and interval, in a unit."""
+
+    task: str
+    setting: str
+    seeds: int
+    mean: float
+    low: float
+    high: float
+    unit: str
+    margin: float = 0.0
+
+    @property
+    def verdict(self):
+        """ "equal" within the margin; else "keep" or "drop" by the interval's sign, or "open"."""
+        return verdicts.judge(self.low, self.high, self.margin, ("keep", "drop"))
+
+    @property
+    def text(self):
+        """The mean, the interval and the unit."""
+        return f"{interval_text(self.mean, self.low, self.high)} {self.unit}"
+
+
+def toy_rows():
+    """Decades of learning rate that work, for the random target and the hard reset."""
+    for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
+        pair = conditions.pair(toy.load("wide"), Condition("zero", "random", optimizer, 1.0))
+        widths = (toy.per_seed(result)["width"] for result in pair)
+        yield TOY, name, np.subtract(*widths), "decades"
+
+
+def cifar10_rows():
+    """Points of test accuracy on CIFAR-10."""
+
+    def paired(values):
+        return np.subtract(values[1.0], values[0.0])
+
+    names = {"adamw": "AdamW", "sgd": "SGD"}
+    runs = cifar10_study.collect("grid", cifar10_study.grid())
+    tables = {key: cifar10_study.table(runs, key) for key in names}
+    larger = cifar10_study.collect("larger", cifar10_study.larger())
+    for task, found in ((SMALL, runs), (LARGE, larger)):
+        for key, name in names.items():
+            values = paired(cifar10_study.primary(found, key))
+            yield task, f"{name}, middle rates", values, "points"
+        if task == SMALL:
+            for key, name in names.items():
+                losses = cifar10_study.table(runs, key, cifar10_study.train_loss)
+                values = paired(cifar10_study.own_best(tables[key], losses))
+                yield task, f"{name}, each at its best rate", values, "points"
+    headline = cifar10_study.collect("headline", cifar10_study.headline())
+    values = paired(cifar10_study.pairs(headline)[""])
+    yield LARGE, "AdamW, chapter 12", values, "points"
+    changed = cifar10_study.by_factor(cifar10_study.collect("factors", cifar10_study.factors()))
+    for name in ("16-steps", "soft-reset", "8-layers", "peak-5", "peak-12.5"):
+        yield CHANGED, f"AdamW, {name.replace('-', ' ')}", paired(changed[name]), "points"
+
+
+def manifold_rows():
+    """Points of test accuracy in the end on manifolds."""
+    found = verdicts.load()
+    three = [(*shape, 3) for shape in (("peak", 10), ("area", 10), ("area", 20), ("area", 25))]
+    one = [(*shape, 1) for shape in (("peak", 10), ("area", 25), ("area", 100))]
+    for unit, slope, depth in (*three, *one):
+        for reset, name in (("subtract", "soft"), ("zero", "hard")):
+            cell = plan.Cell(unit, slope, reset, depth)
+            ends, _ = verdicts.at_own_best(verdicts.record(found[cell.name]), verdicts.end)
+            layers = f"{depth} layer{'s' * (depth > 1)}"
+            yield (
+                MANIFOLDS,
+                f"{layers}, {name}, peak {cell.height:.3g}",
+                ends[0] - ends[1],
+                "points",
+            )
+
+
+def effects():
+    """What keeping the term changes, over all studies that train: a list of ``Effect``."""
+    rows = [*toy_rows(), *cifar10_rows(), *manifold_rows()]
+    level = 1.0 - 0.05 / len(rows)
+    return [
+        Effect(
+            task,
+            setting,
+            len(paired),
+            float(np.mean(paired)),
+            *map(float, t_interval(paired, level)),
+            unit,
+            MARGINS[task],
+        )
+        for task, setting, paired, unit in rows
+    ]
