@@ -191,3 +191,24 @@ def test_chunks_of_trains_are_independent_of_the_gradient_asked_for(rng):
     one = gradients.estimate(x, value, lif, 2000)
     other = gradients.estimate(x, value, replace(lif, reset_gradient=0.3), 2000)
     assert np.array_equal(one[0], other[0])
+
+
+def test_a_common_factor_takes_away_what_is_length():
+    truth = np.array([[3.0, 1.0, 1.0], [4.0, 0.0, 2.0]])
+    error, factor = escape.rescaled(truth, 2.0 * truth)
+    assert error == pytest.approx(0.0, abs=0.02) and factor == pytest.approx(0.5, rel=0.02)
+    turned = np.array([[-4.0, 0.0, -2.0], [3.0, 1.0, 1.0]])
+    assert escape.rescaled(truth, turned)[0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_of_a_case_is_length():
+    found = escape.lengths_apart("zero", "trace", instances=200)
+    assert found["error"][0] > found["rescaled"][0] + 0.2
+    assert found["error"] == pytest.approx(
+        [
+            escape.load()[0][escape.Condition("zero", "trace")]["by_rho"][rho]["error"][2]
+            for rho in (0.0, 1.0)
+        ],
+        abs=1e-3,
+    )
+    assert 0.7 < found["nearer"] < 0.85

@@ -21,6 +21,8 @@ LENGTH, WIDTH = 8, 0.2
 INSTANCES = 200
 LONG, LONG_INSTANCES, SAMPLES = (25, 50, 100), 40, 20_000
 QUANTILES = (5, 25, 50, 75, 95)
+FACTORS = np.geomspace(0.05, 5.0, 201)
+"""Common ones, of which the best takes away what is length."""
 
 
 class Condition(NamedTuple):
@@ -48,6 +50,38 @@ def compare(truth, found):
         "cosine": (truth * found).sum(axis=0) / (a * b),
         "error": np.linalg.norm(found - truth, axis=0) / a,
         "length": b / a,
+    }
+
+
+def rescaled(truth, found, factors=FACTORS):
+    """Least median error of ``found`` [T, I] over common factors, as a learning rate is one.
+
+    Returns
+    -------
+    tuple of float
+        The error, and the factor.
+    """
+    errors = [np.median(compare(truth, factor * found)["error"]) for factor in factors]
+    best = int(np.argmin(errors))
+    return float(errors[best]), float(factors[best])
+
+
+def lengths_apart(reset, loss, width=WIDTH, instances=INSTANCES):
+    """What of a case at T = 8 is length: computed anew, as the results file has no instances.
+
+    Returns
+    -------
+    dict
+        ``error`` [2] and ``rescaled`` [2]: median errors as they are and after one common factor,
+        at rho = 0 and 1. ``nearer``: share of instances at which rho = 1 has the larger cosine.
+    """
+    x, value = Task(LENGTH, loss).draw(instances)
+    truth, means = exact(x, value, neuron(reset, width))
+    compared = [compare(truth, means[rho]) for rho in (0.0, 1.0)]
+    return {
+        "error": [float(np.median(found["error"])) for found in compared],
+        "rescaled": [rescaled(truth, means[rho])[0] for rho in (0.0, 1.0)],
+        "nearer": float((compared[1]["cosine"] > compared[0]["cosine"]).mean()),
     }
 
 
