@@ -1,4 +1,4 @@
-"""The GPU's kernels on a page: their lines, and what Triton's interpreter makes of them on a CPU."""
+"""The GPU's kernels on a page: their lines, and what the interpreter makes of them on a CPU."""
 
 import re
 
