@@ -17,8 +17,7 @@ from tsbp_core.lab.statistics import t_interval
 MARGIN, FACTOR, SHARE = 2.0, 1.25, 0.9
 """Points of accuracy and ratio of updates that matter; how far up the target of speed lies."""
 LEARNT = 0.25
-"""How far from chance to all right the better method must end for a cell to say anything; for speed,
-both."""
+"""How far from chance to all right the better method must end (for speed, both)."""
 COMPARISONS = len(TASKS) * len(RESETS) * len(OPTIMIZERS)
 """Of a surrogate. Intervals are corrected for them, whether all were run or not."""
 
