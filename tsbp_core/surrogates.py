@@ -188,7 +188,7 @@ class Rectangle(Surrogate):
         return (abs(z) < self.width / 2.0) + (z - z)  # z - z as in heaviside
 
     def _sigma(self, z):
-        return clip(z + self.width / 2.0, 0.0, self.width)
+        return self.width * clip(z / self.width + 0.5, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

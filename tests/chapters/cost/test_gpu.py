@@ -55,11 +55,11 @@ def test_the_script_runs_at_toy_size_and_keeps_each_part(tmp_path, capsys):
     from tsbp_core import torch_lif
     from tsbp_core.chapters.cost import gpu
 
-    before = torch_lif._path, torch_lif.gpu_kernels
+    before = torch_lif._path
     try:
         gpu.main(["--toy", "--parts", "tests", "copy", "fusion", "--out", str(tmp_path)])
     finally:
-        torch_lif._path, torch_lif.gpu_kernels = before
+        torch_lif._path = before
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert list(found["results"]) == ["tests", "copy", "fusion"]
     assert found["settings"]["card"] == "none"

@@ -327,7 +327,6 @@ def _settings(args):
 def pretend_gpu():
     """Send tensors of the CPU through the GPU's kernels, in Triton's interpreter."""
     torch_lif._path = lambda backend, *_: "eager" if backend == "eager" else "triton"
-    torch_lif.gpu_kernels = lambda: triton_lif
 
 
 def driver():

@@ -23,7 +23,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm import tqdm
 
-from tsbp_core import LIF, surrogates, torch_lif
+from tsbp_core import LIF, block_lif, surrogates, torch_lif
 from tsbp_core.chapters.cifar10 import training as cifar10
 from tsbp_core.chapters.cost import peers
 from tsbp_core.lab import results
@@ -198,7 +198,7 @@ def measure_blocks(steps, shape, blocks, rounds):
 
     def layer(block, name):
         def run(x):
-            torch_lif.block_lif.BLOCK = block
+            block_lif.BLOCK = block
             return OURS[name](x)
 
         return run

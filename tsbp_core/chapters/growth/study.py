@@ -37,7 +37,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from tsbp_core import LIF, neuron, numpy_lif, surrogates, torch_lif
+from tsbp_core import LIF, block_lif, neuron, numpy_lif, surrogates, torch_lif
 from tsbp_core.chapters.gradient.steps import jacobian
 from tsbp_core.chapters.growth import manifolds
 from tsbp_core.lab import conditions, results
@@ -250,7 +250,7 @@ def train_all(named, folder, quiet=False):
     ``named``: as ``trained_conditions`` and ``rate_conditions`` return them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    modules = (neuron, surrogates, torch_lif, manifolds)
+    modules = (neuron, surrogates, block_lif, torch_lif, manifolds)
     code = b"".join(Path(module.__file__).read_bytes() for module in modules)
     found = {}
     for name, (lif, task) in tqdm(named.items(), unit="condition", disable=quiet):
