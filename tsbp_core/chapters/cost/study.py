@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm import tqdm
 
 from tsbp_core import LIF, block_lif, surrogates, torch_lif
-from tsbp_core.chapters.cifar10 import training as cifar10
+from tsbp_core.chapters.cifar10.network import SpikingNet
 from tsbp_core.chapters.cost import peers
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import bootstrap_interval
@@ -245,7 +245,7 @@ def measure_training(names, rounds, batch=128):
     steps = {}
     for name, layer in layers(names).items():
         torch.manual_seed(0)
-        net = cifar10.SpikingNet(NETWORK, 4, NEURON).to(memory_format=torch.channels_last)
+        net = SpikingNet(NETWORK, 4, NEURON).to(memory_format=torch.channels_last)
         net.lif.forward = layer
         net.first.forward = lambda x, layer=layer: layer(x.expand(4, *x.shape))
         optimizer = torch.optim.AdamW(net.parameters())

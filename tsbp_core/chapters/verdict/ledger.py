@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsbp_core import page
-from tsbp_core.chapters.cifar10 import study as cifar10_study
+from tsbp_core.chapters.cifar10 import outcomes as cifar10
+from tsbp_core.chapters.cifar10 import plan
 from tsbp_core.chapters.cost import study as overhead
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.escape.gradients import LOSSES
@@ -83,7 +84,7 @@ def toy_part(direction, length):
 
 def cifar10_runs():
     """The results of chapter 7's grid by run."""
-    return cifar10_study.collect("grid", cifar10_study.grid())
+    return cifar10.collect("grid")
 
 
 def cifar10_factors():
@@ -91,10 +92,10 @@ def cifar10_factors():
 
     The intervals are widened for the number of changes, by Bonferroni.
     """
-    runs = cifar10_study.collect("factors", cifar10_study.factors())
+    runs = cifar10.collect("factors")
     return {
-        name: cifar10_study.difference(pair, cifar10_study.FACTORS_LEVEL)
-        for name, pair in cifar10_study.by_factor(runs).items()
+        name: cifar10.gain(pair, plan.CHANGES_LEVEL)
+        for name, pair in cifar10.by_change(runs).items()
     }
 
 
@@ -107,25 +108,25 @@ def effects():
 
     def add_middle_rates(task, runs):
         for optimizer, name in names.items():
-            gain = cifar10_study.difference(cifar10_study.primary(runs, optimizer))
+            gain = cifar10.gain(cifar10.primary(runs, optimizer))
             add(task, f"{name}, middle rates", gain, "points")
 
     for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
         add("spike times, one neuron", name, toy_gain(optimizer), "decades")
     runs = cifar10_runs()
-    tables = {key: cifar10_study.table(runs, key) for key in names}
+    tables = {key: cifar10.by_rate(runs, key) for key in names}
     add_middle_rates("CIFAR-10, 4 layers", runs)
     for lr, name in ((3e-3, "rate far too small"), (3.0, "rate far too large")):
-        pair = cifar10_study.at_rate(tables["sgd"], "sgd", lr)
-        add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10_study.difference(pair), "points")
+        pair = cifar10.at_rate(tables["sgd"], "sgd", lr)
+        add("CIFAR-10, 4 layers", f"SGD, {name}", cifar10.gain(pair), "points")
     for optimizer, name in names.items():
-        losses = cifar10_study.table(runs, optimizer, cifar10_study.train_loss)
-        gain = cifar10_study.difference(cifar10_study.own_best(tables[optimizer], losses))
+        losses = cifar10.by_rate(runs, optimizer, cifar10.train_loss)
+        gain = cifar10.gain(cifar10.own_best(tables[optimizer], losses))
         add("CIFAR-10, 4 layers", f"{name}, each at its best rate", gain, "points")
-    larger = cifar10_study.collect("larger", cifar10_study.larger())
+    larger = cifar10.collect("larger")
     add_middle_rates("CIFAR-10, 6 layers", larger)
-    headline = cifar10_study.collect("headline", cifar10_study.headline())
-    gain = cifar10_study.difference(cifar10_study.pairs(headline)[""])
+    headline = cifar10.collect("headline")
+    gain = cifar10.gain(cifar10.pairs(headline)[""])
     add("CIFAR-10, 6 layers", "AdamW, chapter 12", gain, "points")
     changed = cifar10_factors()
     for name in ("16-steps", "soft-reset", "8-layers", "peak-5", "peak-12.5"):
@@ -142,16 +143,13 @@ def effects():
 def claims():
     """The claims of the paper and of the book, a list of ``Claim``."""
     runs = cifar10_runs()
-    primary = {
-        key: cifar10_study.difference(cifar10_study.primary(runs, key))
-        for key in cifar10_study.RATES
-    }
-    tables = {key: cifar10_study.table(runs, key) for key in cifar10_study.RATES}
+    primary = {key: cifar10.gain(cifar10.primary(runs, key)) for key in plan.RATES}
+    tables = {key: cifar10.by_rate(runs, key) for key in plan.RATES}
     widths = {
-        key: cifar10_study.difference(cifar10_study.robust_width(tables[key], rates))
-        for key, rates in cifar10_study.RATES.items()
+        key: cifar10.gain(cifar10.robust_width(tables[key], rates))
+        for key, rates in plan.RATES.items()
     }
-    moved = cifar10_study.shift(tables["sgd"], cifar10_study.RATES["sgd"])
+    moved = cifar10.shift(tables["sgd"], plan.RATES["sgd"])
     moved = moved.mean(), *t_interval(moved)
     prices = overhead.prices(results.load("overhead")["results"])
     fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
@@ -190,8 +188,8 @@ def claims():
     helps = [sum(low > 0 for _, low, _ in gains) for gains in sides]
     hurts = [sum(high < 0 for _, _, high in gains) for gains in sides]
     spread = [
-        equivalence(np.subtract(*cifar10_study.primary(runs, key).values()), cifar10_study.MARGIN)
-        for key in cifar10_study.RATES
+        equivalence(np.subtract(*cifar10.primary(runs, key).values()), plan.MARGIN)
+        for key in plan.RATES
     ]
     longer = [growth.gains(grown.trained, T=T)["area", 100] for T in STEPS]
     wins, cases = nearer(0.2)
@@ -207,11 +205,11 @@ def claims():
     shown = "; ".join(
         f"peak {shape.height:g}: {both(gains, 'points')}" for shape, gains in tall.items()
     )
-    headline = cifar10_study.collect("headline", cifar10_study.headline())
-    reached = cifar10_study.pairs(headline)[""].values()
+    headline = cifar10.collect("headline")
+    reached = cifar10.pairs(headline)[""].values()
     recipe = [f"{min(accuracies):.2f} to {max(accuracies):.2f}" for accuracies in reached]
     least = min(map(min, reached))
-    longest = max(cifar10_study.spent(found)[0][-1] for found in headline.values())
+    longest = max(cifar10.spent(found)[0][-1] for found in headline.values())
     changed = cifar10_factors()
     heights = [changed[name] for name in ("peak-12.5", "peak-1-as-narrow")]
     more_steps = [changed[name] for name in ("8-steps", "16-steps")]
@@ -379,12 +377,12 @@ def claims():
         ),
         Claim(
             "chapter 12",
-            f"Two processor cores reach the paper's accuracy, {cifar10_study.PAPER} %, in less "
+            f"Two processor cores reach the paper's accuracy, {plan.PAPER} %, in less "
             "than an hour.",
             f"{' and '.join(recipe)} % of the test images (with, without; least and most of the "
             f"seeds), at most {longest:.0f} minutes",
             ("cifar10-headline",),
-            least >= cifar10_study.PAPER and longest < 60,
+            least >= plan.PAPER and longest < 60,
         ),
     ]
 
