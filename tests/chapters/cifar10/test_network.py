@@ -30,9 +30,9 @@ def test_first_convolution_runs_once():
     assert [s.shape for s in layers] == [(4, 5, 4, 16, 16)] * 2
 
 
-@pytest.mark.parametrize("network", ["W2-4C3-P2-6C3-4C5-P2-2C3", "4C3-4C3-P4"])
-def test_operations_by_arithmetic_are_those_that_torch_counts(network):
-    net = network.SpikingNet(network, 3, TINY.neuron())
+@pytest.mark.parametrize("text", ["W2-4C3-P2-6C3-4C5-P2-2C3", "4C3-4C3-P4"])
+def test_operations_by_arithmetic_are_those_that_torch_counts(text):
+    net = network.SpikingNet(text, 3, TINY.neuron())
     first, *others = network.forward_flop(net)
     readout = 6 * net.readout.weight.numel()
     whitening = 0 if net.whitening is None else 2 * net.whitening.weight.numel() * 31**2
@@ -43,10 +43,10 @@ def test_operations_by_arithmetic_are_those_that_torch_counts(network):
     assert network.maps(net) == [layer.shape[2:4] for layer in spikes]
 
 
-@pytest.mark.parametrize("network", ["", "P2-4C3", "4C2", "4C3-P2-", "4X3", "4C3-W2"])
-def test_a_network_that_cannot_be_read_is_named(network):
+@pytest.mark.parametrize("text", ["", "P2-4C3", "4C2", "4C3-P2-", "4X3", "4C3-W2"])
+def test_a_network_that_cannot_be_read_is_named(text):
     with pytest.raises(ValueError, match="can't read"):
-        network.SpikingNet(network, 4, TINY.neuron())
+        network.SpikingNet(text, 4, TINY.neuron())
 
 
 def test_gradient_reaches_every_weight():
