@@ -27,3 +27,9 @@ def test_equivalence_agrees_with_the_90_percent_interval(rng):
     assert statistics.equivalence([0.5, 0.4, 0.6], 0.5) == pytest.approx(0.5)
     one_sided = stats.ttest_1samp([1.0, 2.0, 4.0], 0.5, alternative="less").pvalue
     assert statistics.equivalence([1.0, 2.0, 4.0], 0.5) == one_sided
+
+
+def test_bootstrap_of_the_median():
+    low, high = statistics.bootstrap_interval(np.r_[np.zeros(60), 100.0], statistic=np.median)
+    assert low == high == 0.0
+    assert statistics.bootstrap_interval(np.r_[np.zeros(60), 100.0])[1] > 0

@@ -11,7 +11,7 @@ import numpy as np
 from tsbp_core import page
 from tsbp_core.chapters.cifar10 import outcomes as cifar10
 from tsbp_core.chapters.cifar10 import plan
-from tsbp_core.chapters.cost import study as overhead
+from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.escape.gradients import LOSSES
 from tsbp_core.chapters.frameworks import study as frameworks
@@ -151,7 +151,7 @@ def claims():
     }
     moved = cifar10.shift(tables["sgd"], plan.RATES["sgd"])
     moved = moved.mean(), *t_interval(moved)
-    prices = overhead.prices(results.load("overhead")["results"])
+    prices = cost.prices(results.load("overhead")["results"])
     fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
     truth = escape.load()[0]
     grown = growth.load()
