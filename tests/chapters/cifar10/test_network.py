@@ -49,6 +49,13 @@ def test_a_network_that_cannot_be_read_is_named(text):
         network.SpikingNet(text, 4, TINY.neuron())
 
 
+def test_weights_that_the_last_update_spoilt_are_found():
+    net = network.SpikingNet(TINY.network, 4, TINY.neuron())
+    assert network.finite(net)
+    torch.nn.init.constant_(net.readout.bias, float("inf"))
+    assert not network.finite(net)
+
+
 def test_gradient_reaches_every_weight():
     net = network.SpikingNet("W2-8C3-P2-8C3", 4, TINY.neuron())
     logits, _ = net(torch.rand(5, 3, 32, 32))

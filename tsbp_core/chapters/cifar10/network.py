@@ -152,7 +152,7 @@ def normalised(images):
 
 
 def finite(net):
-    """Whether all weights are finite; a loss can be so without, as a membrane of NaN is silent."""
+    """Whether all weights are finite; the last update's are in no loss."""
     return all(torch.isfinite(w).all() for w in net.parameters())
 
 
