@@ -45,7 +45,7 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
 
     before = verdicts()
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
-    monkeypatch.setattr(ledger.overhead, "prices", lambda found: prices)
+    monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
     monkeypatch.setattr(ledger, "toy_gain", lambda optimizer: (-0.1, -0.2, 0.0))
     changed = {text for text, holds in verdicts().items() if holds != before[text]}
     assert changed == {
