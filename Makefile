@@ -8,12 +8,15 @@ DEVICE ?= cpu
 PAGES := _build/html
 # The C library keeps freed arrays in place of returning them to the system, and asks for huge pages;
 # otherwise the page faults of fresh arrays cost more than the arithmetic. Chapter 8 explains it.
-# Compiled kernels are kept with the other things that are built.
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592
 export THP_MEM_ALLOC_ENABLE ?= 1
+# Compiled kernels are kept with the other things that are built, unless a space in the path, which
+# torch cannot do with, leaves them to torch's own folder.
+ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
+endif
 .DEFAULT_GOAL := help
-.PHONY: help setup book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
+.PHONY: help setup inputs book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,12 +30,16 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# Sphinx and the cache of executed chapters know the notebooks only: drop what they remember when
-# anything that chapters read changed (of CIFAR-10, whether it is there).
-book: $(READY)  ## Build the book into _build/html
+# What chapters read: files with their names, whether CIFAR-10 is there, and a compiler.
+inputs:
 	@mkdir -p _build
-	@find tsbp_core data/results requirements.txt -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cat | cksum > _build/inputs
+	@find tsbp_core data/results requirements.txt -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
 	@ls data "$$TSBP_DATA" 2>/dev/null | grep -s batches-bin >> _build/inputs || true
+	@for name in "$$CXX" g++ clang++; do command -v "$$name"; done >> _build/inputs || true
+
+# Sphinx and the cache of executed chapters know the notebooks only: drop what they remember when
+# anything else that chapters read changed.
+book: $(READY) inputs  ## Build the book into _build/html
 	@cmp -s _build/inputs _build/inputs.built || rm -rf _build/.jupyter_cache _build/.doctrees
 	$(BIN)/jupyter-book build book -W -n --keep-going
 	@cp _build/inputs _build/inputs.built
@@ -81,10 +88,10 @@ sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=c
 	@touch $@
 
 bench: .venv-peers/.ready  ## Time and memory against other libraries, in an environment of its own (6 GB)
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.chapters.cost.study
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m tsbp_core.chapters.cost.study
 
 frameworks: .venv-peers/.ready  ## What other libraries do with the reset's gradient, in the same environment
-	PYTHONPATH=$(CURDIR) .venv-peers/bin/python -m tsbp_core.chapters.frameworks.study
+	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m tsbp_core.chapters.frameworks.study
 
 gpu: $(READY)  ## Device tests, speed and the recipe of chapter 12 on a GPU (eight minutes)
 	$(BIN)/python -m tsbp_core.chapters.cost.gpu

@@ -1,3 +1,4 @@
+import functools
 import itertools
 import shutil
 
@@ -27,6 +28,28 @@ def neurons(surrogate, rhos=(0.0, 0.5, 1.0)):
         LIF(reset=reset, surrogate=surrogate, reset_gradient=rho)
         for reset, rho in itertools.product(RESETS, rhos)
     ]
+
+
+@functools.cache
+def missing_compiler():
+    """What torch says of the C++ compiler that it does not find; "" where it finds one."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        return str(error)
+    return ""
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs_compiler: skipped where torch finds no C++ compiler")
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("needs_compiler") and (reason := missing_compiler()):
+        pytest.skip(reason)
 
 
 MEASURED = {}

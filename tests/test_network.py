@@ -31,6 +31,9 @@ def test_forward_is_one_layer_after_the_other(problem):
     np.testing.assert_allclose(hidden.membrane, inputs @ w1)
     two = numpy_lif.forward(hidden.spikes @ w2, NEURON, reset_spikes=targets)
     np.testing.assert_array_equal(output.membrane, two.membrane)
+    stacked = np.zeros((2, T, B, K))
+    hidden, output = network.forward(inputs, w1[:, :K], w2[:K], NEURON, reset_spikes=stacked)
+    np.testing.assert_allclose(hidden.membrane[1], 0.8 * hidden.membrane[0] + inputs[1] @ w1[:, :K])
 
 
 @pytest.mark.parametrize("reset", RESETS)

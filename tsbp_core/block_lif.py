@@ -57,15 +57,20 @@ def backward_steps(g, x, v, carry, deltas, lif, smooth):
     return (eps, *total)
 
 
-def forward(x, T, lif, smooth, keep, compiled):
+def rest(x):
+    """The membrane before the first step, [n], at least float32."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return torch.zeros(x.shape[1], dtype=dtype, device=x.device)
+
+
+def forward(x, T, lif, smooth, keep, how):
     """Spikes [T, n] and, to ``keep`` for the backward pass, v before each block of steps."""
     s = torch.empty(T, x.shape[1], dtype=x.dtype, device=x.device)
-    wide = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
-    v = torch.zeros(x.shape[1], dtype=wide, device=x.device)
+    v = rest(x)
     # Spikes depend on neither surrogate nor rho: neurons that differ in these share a kernel.
     neuron = lif if smooth else LIF(lif.decay, lif.threshold, lif.reset)
-    run = _runner(forward_steps, neuron, smooth, compiled, x)
-    blocks = _blocks(T, compiled)
+    run = _runner(forward_steps, neuron, smooth, how, x)
+    blocks = _blocks(T, 1 if how == "eager" else max(1, round(T / BLOCK)))
     rows = s.unbind(0)
     starts = []
     for x_block, (i, j) in zip(_split(x, blocks), blocks, strict=True):
@@ -75,10 +80,10 @@ def forward(x, T, lif, smooth, keep, compiled):
     return s, starts
 
 
-def backward(g, x, starts, lif, smooth, compiled):
+def backward(g, x, starts, lif, smooth, how):
     """dL/dx, of the shape of ``x``. Takes the steps of each block again, from its start."""
-    run = _runner(backward_steps, lif, smooth, compiled, x)
-    blocks = _blocks(len(g), compiled)
+    run = _runner(backward_steps, lif, smooth, how, x)
+    blocks = _blocks(len(g), len(starts))
     same = len(x) < len(g)
     dx = None if same else torch.empty_like(g)
     rows = () if same else dx.unbind(0)
@@ -89,9 +94,8 @@ def backward(g, x, starts, lif, smooth, compiled):
     return carry[1].to(g.dtype)[None] if same else dx
 
 
-def _blocks(T, compiled):
-    """Split T steps into blocks of nearly equal length, as (start, stop)."""
-    count = max(1, round(T / BLOCK)) if compiled else 1
+def _blocks(T, count):
+    """Split T steps into ``count`` blocks of nearly equal length, as (start, stop)."""
     edges = [T * k // count for k in range(count + 1)]
     return list(itertools.pairwise(edges))
 
@@ -102,7 +106,7 @@ def _split(x, blocks):
     return [x] * len(blocks) if same else x.split([j - i for i, j in blocks])
 
 
-def _runner(steps, lif, smooth, compiled, x):
-    """Fix the neuron of ``steps``; compiled, its parameters are constants in the kernel."""
-    fixed = functools.partial(steps, lif=lif, smooth=smooth)
-    return inductor_lif.runner(fixed, (steps, lif, smooth), x) if compiled else fixed
+def _runner(steps, lif, smooth, how, x):
+    if how == "eager":
+        return functools.partial(steps, lif=lif, smooth=smooth)
+    return inductor_lif.runner(steps, lif, smooth, x, fall_back=how == "auto")

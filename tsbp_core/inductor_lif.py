@@ -1,87 +1,118 @@
-"""Kernels for blocks of steps, made by torch's compiler: C++ on a CPU, Triton on a GPU."""
+"""Blocks of steps by kernels that torch's compiler makes: on a CPU it writes C++.
 
+The numbers of a neuron and of its surrogate are inputs of a kernel, which serves all their values.
+Fixed in it is what shapes the code: the reset, the family of surrogates, whether rho is 0.
+"""
+
+import copy
+import dataclasses
 import functools
-import shutil
-import warnings
 
 import torch
-from torch.utils import _pytree as pytree
 
-TYPICAL = 1 << 16
-"""Neurons that kernels are made for: few would make a kernel without threads. They take any."""
-NO_COMPILER = "torch.compile needs a working C++ compiler, such as g++ or clang++ (Triton on a GPU)"
+from tsbp_core.compiler import CannotCompile, Kernels, compiled, warn_once
 
 
-def runner(function, key, x):
-    """``function`` compiled, at its first call, for what it is called with.
+def runner(steps, lif, smooth, x, fall_back):
+    """``steps(*arguments, lif, smooth)`` by kernels, each compiled when it is first needed.
 
-    ``key`` tells apart functions that differ; ``x`` gives the dtype and the device. Arguments are
-    tensors and tuples of tensors, the first of them with a block's steps as its first axis.
+    Arguments are tensors and tuples of tensors, the first of them with a block's steps as its
+    first axis; ``x`` gives dtype and device. Where compiling fails, the steps run eagerly, with a
+    warning, if ``fall_back``; else CannotCompile is raised.
     """
-    kernels = _kernels(*key, x.dtype, x.device, torch.get_num_threads())
+    inputs, fixed = _parts(lif, smooth)
+    values = _tensors(tuple(inputs.values()), torch.promote_types(x.dtype, torch.float32), x.device)
+    kernels = _kernels(steps, fixed, smooth, x.dtype, x.device, torch.get_num_threads())
+
+    def function(values, *arguments):
+        twin = _with(lif, dict(zip(inputs, values, strict=True)))
+        return steps(*arguments, lif=twin, smooth=smooth)
 
     def run(*arguments):
-        tensors, size = [], (len(arguments[0]),)
+        tensors, size = [*values], (len(arguments[0]),)
         for argument in arguments:
             several = isinstance(argument, tuple)
             tensors += argument if several else (argument,)
             size += (len(argument),) if several else ()
-        if size not in kernels:
-            kernels[size] = _compile(function, arguments)
-        return kernels[size](tensors)
+        try:
+            kernel = kernels.get(size) or kernels.make(
+                size, lambda: compiled(function, (values, *arguments)), believe=fall_back
+            )
+        except CannotCompile as failure:
+            if not fall_back:
+                raise
+            warn_once(str(failure))
+            return steps(*arguments, lif=lif, smooth=smooth)
+        return kernel(tensors)
 
     return run
 
 
 @functools.cache
 def _kernels(*key):
-    """Kernels compiled for one neuron and kind of input, by the lengths of its arguments."""
-    return {}
+    """Kernels for one kind of neuron and of input, by the lengths of their arguments."""
+    return Kernels()
 
 
-def _compile(function, arguments):
-    """Compile for the arguments' structure and dtypes, and any number of neurons.
-
-    ``torch.compile`` would do, but the checks it makes at each call take longer than a block of
-    a few hundred thousand elements; here the caller's choice of the kernel takes their place. The
-    imports are heavy, and only needed here.
-    """
-    from torch._guards import TracingContext, tracing
-    from torch._inductor.compile_fx import compile_fx_inner
-    from torch._inductor.decomposition import select_decomp_table
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    tensors, structure = pytree.tree_flatten(arguments)
-    shapes = [(*t.shape[:-1], TYPICAL) for t in tensors]
-    examples = [
-        torch.empty(shape, dtype=t.dtype, device=t.device)
-        for shape, t in zip(shapes, tensors, strict=True)
-    ]
-
-    def flat(*tensors):
-        return function(*pytree.tree_unflatten(tensors, structure))
-
-    with torch.no_grad():
-        graph = make_fx(flat, select_decomp_table(), tracing_mode="symbolic")(*examples)
-        inputs = [node.meta["val"] for node in graph.graph.find_nodes(op="placeholder")]
-        with tracing(TracingContext(inputs[0].fake_mode)):
-            return compile_fx_inner(graph, inputs).current_callable
+@functools.lru_cache
+def _tensors(values, dtype, device):
+    return tuple(torch.tensor(value, dtype=dtype, device=device) for value in values)
 
 
-@functools.cache
-def works(device_type):
-    """Whether compiling works for this device; warns, once, where it does not."""
+def _parts(lif, smooth):
+    """What a kernel takes as inputs, {(whose, name): number}, and what is fixed in it."""
+    family, attributes = type(lif.surrogate), _fields(lif.surrogate)
+    parts = {("neuron", name): value for name, value in _fields(lif) if name != "surrogate"}
+    parts |= {("surrogate", name): value for name, value in attributes}
+    fixed = {("neuron", "reset_gradient")} if lif.reset_gradient == 0.0 else set()
+    if not _takes_tensors(family, attributes, smooth):
+        fixed |= {("surrogate", name) for name, _ in attributes}
+    fixed |= {key for key, value in parts.items() if not _is_number(value)}
+    inputs = {key: value for key, value in parts.items() if key not in fixed}
+    return inputs, (family, *(item for item in parts.items() if item[0] in fixed))
+
+
+def _fields(record):
+    return tuple((field.name, getattr(record, field.name)) for field in dataclasses.fields(record))
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@functools.lru_cache
+def _takes_tensors(family, attributes, smooth):
+    """Whether a surrogate's formulas do with tensors in place of its numbers, values unseen."""
+    z = torch.empty((), device="meta")
+    surrogate = object.__new__(family)
+    for name, value in attributes:
+        object.__setattr__(surrogate, name, z if _is_number(value) else value)
     try:
-        if device_type == "cpu" and not (shutil.which("c++") or shutil.which("g++")):
-            raise RuntimeError("no C++ compiler found")
-        zero = torch.zeros(1, 3, device=device_type)
-        _compile(lambda x: (-x,), (zero,))([zero])
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        warnings.warn(
-            f"{NO_COMPILER}; it failed with: {reason}. Spiking layers run eagerly, with the same "
-            "numbers but slower",
-            stacklevel=4,
-        )
+        surrogate.derivative(z)
+        if smooth:
+            surrogate.primitive(z)
+    except Exception:  # whatever a formula raises
         return False
     return True
+
+
+def _with(lif, numbers):
+    """A copy of ``lif`` with ``numbers``, {(whose, name): tensor}, in place of its own."""
+    twin = {"neuron": copy.copy(lif), "surrogate": copy.copy(lif.surrogate)}
+    for (whose, name), value in numbers.items():
+        value = _Rho(value) if name == "reset_gradient" else value
+        object.__setattr__(twin[whose], name, value)
+    object.__setattr__(twin["neuron"], "surrogate", twin["surrogate"])
+    return twin["neuron"]
+
+
+class _Rho:
+    """rho as an input: a factor that is not 0, so that ``if rho`` need not see its value."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __mul__(self, other):
+        return self.value * other
+
+    __rmul__ = __mul__

@@ -32,7 +32,7 @@ def forward(inputs, w1, w2, lif, smooth=False, reset_spikes=None):
     inputs = checks.spikes("inputs", inputs, "[T, B, N]")
     w1 = checks.floating("w1", w1, "[N, M]", complex_ok=smooth)
     w2 = checks.floating("w2", w2, "[M, K]", complex_ok=smooth)
-    frozen1, frozen2 = reset_spikes or (None, None)
+    frozen1, frozen2 = (None, None) if reset_spikes is None else reset_spikes
     hidden = numpy_lif.forward(inputs @ w1, lif, smooth=smooth, reset_spikes=frozen1)
     output = numpy_lif.forward(hidden.spikes @ w2, lif, smooth=smooth, reset_spikes=frozen2)
     return hidden, output

@@ -59,10 +59,10 @@ class Surrogate:
     """What all families share: the unit, its scale and the check of the parameters.
 
     A family of one's own is a subclass under ``@dataclass(frozen=True)``. Its parameters are
-    positive numbers, declared as fields. It defines ``_h(z)``, of peak 1, in operators and
-    functions that NumPy and torch share; for ``primitive`` also ``_sigma(z)``, and for
-    ``unit="area"`` also ``peak_area``. Neurons with equal surrogates share compiled kernels, and
-    surrogates are equal if their class and fields are: hence no ``__init__`` of its own.
+    positive numbers, declared as fields. It defines ``_h(z)``, of peak 1, in operators, ``abs``,
+    and this module's ``exp`` and ``clip`` by these names; for ``primitive`` also ``_sigma(z)``, and
+    for ``unit="area"`` also ``peak_area``. Neurons with equal surrogates share compiled kernels,
+    and surrogates are equal if class and fields are: hence no ``__init__`` of its own.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class Rectangle(Surrogate):
         return (abs(z) < self.width / 2.0) + (z - z)  # z - z as in heaviside
 
     def _sigma(self, z):
-        return clip(z + self.width / 2.0, 0.0, self.width)
+        return self.width * clip(z / self.width + 0.5, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

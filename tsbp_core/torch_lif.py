@@ -4,27 +4,24 @@ On a CPU torch's compiler fuses blocks of steps (``block_lif``, ``inductor_lif``
 steps are one Triton kernel (``triton_lif``).
 
 Arrays are time-major, ``[T, ...]``. Unlike the NumPy code, values are not checked for NaN: that
-would cost a pass over memory and, on a GPU, a wait. They pass through as in any torch operation.
+would cost a pass over memory and, on a GPU, a wait. They pass through: from a membrane that is not
+finite on, a neuron's spikes are NaN, and so is its gradient.
 """
 
-import functools
-import warnings
-
 import torch
+from torch.utils._python_dispatch import any_torch_dispatch_mode_on_stack
 
-from tsbp_core import block_lif, inductor_lif
-from tsbp_core.block_lif import backward_steps as backward_steps
-from tsbp_core.block_lif import forward_steps as forward_steps
-from tsbp_core.block_lif import run_steps as run_steps
+from tsbp_core.compiler import CannotCompile, Kernels, reason, warn_once
+from tsbp_core.function_lif import Neurons, needs_gradient, triton_kernels
 from tsbp_core.neuron import LIF
-from tsbp_core.surrogates import heaviside
+from tsbp_core.plain_lif import autograd_lif as autograd_lif
 
 BACKENDS = ("auto", "eager", "compiled")
 SMALL = 1 << 16
 """Inputs of fewer elements stay eager under "auto": compiling them costs more than it saves."""
 
 
-@torch.compiler.disable
+@torch.compiler.disable(reason="lif compiles its own kernels; leave fullgraph=True out")
 def lif(x, lif, backend="auto", smooth=False, steps=None):
     """Spikes of LIF neurons over time, differentiable in ``x``.
 
@@ -39,8 +36,10 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         "eager" takes one torch operation after the other. "compiled" runs all steps in one kernel
         on a GPU, and needs Triton (``smooth`` aside); on a CPU it fuses blocks of steps with
         torch's compiler, and needs a C++ compiler. The first call takes seconds, and so does the
-        first with another neuron, dtype, number of threads or length of block; other numbers of
-        neurons take none. "auto" is "compiled" on a GPU, and for large inputs on a CPU, where that
+        first with another reset, family of surrogates, dtype, number of threads or length of
+        block. On a CPU other numbers take none: of neurons, or the values of decay, threshold,
+        rho (but for 0) and width, which may change as training goes. On a GPU other values
+        compile anew. "auto" is "compiled" on a GPU, and for large inputs on a CPU, where that
         works, with one warning where it does not, else "eager".
     smooth : bool, default False
         Replace the step H by the surrogate's antiderivative, as in ``numpy_lif.forward``.
@@ -58,9 +57,11 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
     ValueError
         If ``x`` is not a floating tensor with a time axis, ``steps`` is not a positive whole
         number, or the backend is unknown.
+    CannotCompile
+        A RuntimeError, if the backend is "compiled" and compiling does not work here; in the
+        backward pass, too.
     RuntimeError
-        If the backend is "compiled" and compiling does not work here; in the backward pass, if a
-        second derivative is asked for.
+        If a second derivative is asked for, or a forward-mode one.
     """
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise ValueError(f"x must be a floating tensor, got {getattr(x, 'dtype', type(x))}")
@@ -70,52 +71,68 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         raise ValueError(f"x must be [T, ...] with at least one step, got shape {tuple(x.shape)}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
-    path = _path(backend, x.numel() * (steps or 1), x.device.type, smooth)
+    if backend == "auto" and not _is_plain(x):
+        backend = "eager"
+    path = _path(backend, x.device, x.numel() * (steps or 1), lif, smooth)
     if steps is not None:
         x = x[None]
     order = sorted(range(1, x.ndim), key=x.stride, reverse=True)
     in_memory_order = x.permute(0, *order)
-    s = _LIF.apply(in_memory_order.reshape(len(x), -1), steps or len(x), lif, smooth, path)
+    flat = in_memory_order.reshape(len(x), -1).contiguous()  # the kernels rely on it
+    s, *_ = Neurons.apply(flat, steps or len(x), lif, smooth, path, needs_gradient(flat))
     back = [0, *(1 + order.index(d) for d in range(1, x.ndim))]
     return s.view(len(s), *in_memory_order.shape[1:]).permute(back)
 
 
-def _path(backend, numel, device_type, smooth):
-    """The name in ``PATHS`` for a backend; "auto" looks at the input's size."""
-    if backend != "eager" and device_type == "cuda" and not smooth:
-        if gpu_kernels():
-            return "triton"
-        if backend == "compiled":
-            raise RuntimeError(f"backend 'compiled' does not work here: {NO_TRITON}")
-        return "eager"
-    if backend == "eager" or (backend == "auto" and numel < SMALL):
-        return "eager"
-    if inductor_lif.works(device_type):
-        return "compiled"
-    if backend == "compiled":
-        raise RuntimeError(f"backend 'compiled' does not work here: {inductor_lif.NO_COMPILER}")
-    return "eager"
-
-
-NO_TRITON = "kernels for a GPU need Triton and a C compiler, such as gcc"
-
-
-@functools.cache
-def gpu_kernels():
-    """The module ``triton_lif``, or None, with one warning, where its kernels do not run."""
+def why_not_compiled(device="cpu"):
+    """Why the backend "compiled" does not work on a device, in a sentence; "" where it does."""
     try:
-        from tsbp_core import triton_lif
+        lif(torch.zeros(1, 1, device=device), LIF(), "compiled")
+    except CannotCompile as error:
+        return str(error)
+    return ""
 
-        triton_lif.forward(torch.zeros(1, 1, device="cuda"), 1, LIF(), keep=False)
+
+def _is_plain(x):
+    """Whether ``x`` has memory that a kernel can read, and nobody looks at each operation."""
+    kind = type(x) in (torch.Tensor, torch.nn.Parameter) and x.device.type != "meta"
+    return kind and not any_torch_dispatch_mode_on_stack()
+
+
+def _path(backend, device, size, lif, smooth):
+    """The name in ``PATHS``; ``size`` counts the spikes."""
+    on_gpu = device.type == "cuda" and not smooth
+    if backend == "eager" or (backend == "auto" and not on_gpu and size < SMALL):
+        return "eager"
+    if not on_gpu:
+        return "compiled" if backend == "compiled" else "compiled or eager"
+    family = type(lif.surrogate)
+    try:
+        GPU.get(family) or GPU.make(family, lambda: _try_gpu(device, lif), backend == "auto")
+    except CannotCompile as failure:
+        if backend == "compiled":
+            raise
+        warn_once(str(failure))
+        return "eager"
+    return "triton"
+
+
+GPU = Kernels()
+"""Families of surrogates whose kernels were seen to run on a GPU."""
+
+
+def _try_gpu(device, lif):
+    """Run the GPU's kernels on one neuron."""
+    try:
+        kernels = triton_kernels()
+        x = torch.zeros(1, 1, device=device)
+        s, kept = kernels.forward(x, 1, lif, keep=True)
+        kernels.backward(s, x, kept, lif)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        warnings.warn(
-            f"{NO_TRITON}; they failed with: {reason}. Spiking layers run eagerly, with the same "
-            "numbers but slower",
-            stacklevel=4,
-        )
-        return None
-    return triton_lif
+        raise RuntimeError(
+            f"kernels for a GPU need Triton and a C compiler, such as gcc: {reason(error)}"
+        ) from error
+    return True
 
 
 class LIFLayer(torch.nn.Module):
@@ -136,84 +153,3 @@ class LIFLayer(torch.nn.Module):
 
     def extra_repr(self):
         return f"{self.lif}, backend={self.backend!r}, steps={self.steps}"
-
-
-class _LIF(torch.autograd.Function):
-    """Neurons [T, n], by one of ``PATHS``. ``x`` is [T, n], or [1, n] where it never changes."""
-
-    @staticmethod
-    def forward(ctx, x, T, lif, smooth, path):
-        forward, _ = PATHS[path]
-        x = x.contiguous()  # an expanded x is not; the kernels rely on it
-        s, kept = forward(x, T, lif, smooth, keep=ctx.needs_input_grad[0])
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(x, *kept)
-        ctx.settings = lif, smooth, path
-        return s
-
-    @staticmethod
-    def backward(ctx, g):
-        if torch.is_grad_enabled():
-            raise RuntimeError("lif can be differentiated once: leave create_graph=True out")
-        x, *kept = ctx.saved_tensors
-        lif, smooth, path = ctx.settings
-        _, backward = PATHS[path]
-        return backward(g.contiguous(), x, kept, lif, smooth), None, None, None, None
-
-
-PATHS = {
-    "eager": (
-        functools.partial(block_lif.forward, compiled=False),
-        functools.partial(block_lif.backward, compiled=False),
-    ),
-    "compiled": (
-        functools.partial(block_lif.forward, compiled=True),
-        functools.partial(block_lif.backward, compiled=True),
-    ),
-    "triton": (
-        lambda x, T, lif, smooth, keep: gpu_kernels().forward(x, T, lif, keep),
-        lambda g, x, kept, lif, smooth: gpu_kernels().backward(g, x, kept, lif),
-    ),
-}
-"""What runs neurons [T, n], by name: ``forward(x, T, lif, smooth, keep)`` returns the spikes and a
-list of what ``backward(g, x, kept, lif, smooth)`` takes as ``kept`` and returns dL/dx of."""
-
-
-def autograd_lif(x, lif):
-    """The same neuron as most code on the web writes it: a loop under plain autograd.
-
-    Only the spike has a hand-made derivative; autograd finds the rest, the missing term included.
-    With rho < 1 the share 1 - rho of the reset's spike is detached. For comparison and tests: it
-    is slow, and it keeps the arrays that the derivatives of its operations need.
-    """
-    v = torch.zeros_like(x[0])
-    spikes = []
-    for x_t in x.unbind(0):
-        u = lif.decay * v + x_t
-        s = _Spike.apply(u - lif.threshold, lif.surrogate)
-        s_reset = s if lif.reset_gradient == 1.0 else s.detach()
-        if 0.0 < lif.reset_gradient < 1.0:
-            s_reset = lif.reset_gradient * s + (1.0 - lif.reset_gradient) * s_reset
-        if lif.reset == "zero":
-            v = u * (1.0 - s_reset)
-        elif lif.reset == "subtract":
-            v = u - lif.threshold * s_reset
-        else:
-            v = u
-        spikes.append(s)
-    return torch.stack(spikes)
-
-
-class _Spike(torch.autograd.Function):
-    """Heaviside forward, surrogate derivative backward."""
-
-    @staticmethod
-    def forward(ctx, z, surrogate):
-        ctx.save_for_backward(z)
-        ctx.surrogate = surrogate
-        return heaviside(z)
-
-    @staticmethod
-    def backward(ctx, g):
-        (z,) = ctx.saved_tensors
-        return g * ctx.surrogate.derivative(z), None

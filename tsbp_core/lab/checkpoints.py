@@ -50,6 +50,47 @@ def load(path):
     return None
 
 
+def keep(path, run, parts, state):
+    """``save`` the parts and the state of a run, so that ``restore`` goes on with it.
+
+    Parameters
+    ----------
+    path : Path
+    run : dict
+        What makes it this run: settings and seed.
+    parts : dict
+        By name, what has a ``state_dict``: network, optimiser, schedule.
+    state : dict
+        What else is known of the run so far.
+    """
+    whole = {name: part.state_dict() for name, part in parts.items()}
+    save(path, {**whole, "run": run, "state": state})
+
+
+def restore(path, run, parts, load=load):
+    """Put what ``keep`` saved into the parts; return its state, or None if there is none.
+
+    ``load`` is what reads ``path``.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint is of another run; it is left as it is.
+    """
+    saved = load(path)
+    if saved is None:
+        return None
+    made_by = saved.get("run", {})
+    if other := [key for key, value in run.items() if made_by.get(key) != value]:
+        raise ValueError(
+            f"checkpoint {path} is of a run with other {', '.join(other)}; "
+            "move it away to start anew"
+        )
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+    return saved["state"]
+
+
 @contextlib.contextmanager
 def claimed(path):
     """Hold the run of ``path`` for this process: yields False if another process holds it.

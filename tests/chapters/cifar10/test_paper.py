@@ -9,7 +9,8 @@ import torch
 
 from tsbp_core import LIF, numpy_lif
 from tsbp_core.chapters.cifar10 import paper as cifar10_paper
-from tsbp_core.chapters.cifar10 import training as cifar10
+from tsbp_core.chapters.cifar10 import paper_network
+from tsbp_core.chapters.cifar10.network import normalised
 from tsbp_core.lab import checkpoints, datasets
 
 TINY = cifar10_paper.Settings(
@@ -29,31 +30,31 @@ def test_the_paper_preset_is_what_is_known_of_it():
     assert p.network == "96C3-256C3-P2-384C3-P2-384C3-256C3-1024-1024"
     assert (p.steps, p.tau_s, p.epochs, p.batch, p.dropout) == (5, 3.0, 150, 50, 0.2)
     assert LIF(decay=1 - 1 / 5, threshold=1.0) == replace(
-        cifar10_paper.NEURON, surrogate=LIF().surrogate
+        paper_network.NEURON, surrogate=LIF().surrogate
     )
-    net = cifar10_paper.CIFARNet(p)
+    net = paper_network.CIFARNet(p)
     assert 20e6 < sum(w.numel() for w in net.parameters()) < 22e6
 
 
 def test_the_paper_network_takes_a_step_and_all_its_layers_fire_and_learn():
     torch.manual_seed(0)
     p = cifar10_paper.Settings()
-    net = cifar10_paper.CIFARNet(p)
+    net = paper_network.CIFARNet(p)
     rates = []
     net.lif.register_forward_hook(lambda layer, arguments, s: rates.append(s.mean().item()))
     images = torch.randint(0, 256, (2, 3, 32, 32))
-    spikes = net(cifar10.normalised(images))
+    spikes = net(normalised(images))
     assert spikes.shape == (5, 2, 10)
     assert len(rates) == 8
     assert min(rates) > 0.01
-    cifar10_paper.kernel_loss(spikes, torch.tensor([1, 2]), p.tau_s).sum().backward()
+    paper_network.kernel_loss(spikes, torch.tensor([1, 2]), p.tau_s).sum().backward()
     assert all(w.grad.abs().sum() > 0 for w in net.parameters())
 
 
 def test_traces_and_kernel_loss_are_those_of_the_reference(rng):
     spikes = rng.integers(0, 2, (5, 3, 10)).astype(float)
     labels = np.array([4, 0, 9])
-    a = cifar10_paper.traces(torch.from_numpy(spikes), 3.0)
+    a = paper_network.traces(torch.from_numpy(spikes), 3.0)
     expected = np.zeros((5, 3, 10))
     last = np.zeros((3, 10))
     for t in range(5):
@@ -61,7 +62,7 @@ def test_traces_and_kernel_loss_are_those_of_the_reference(rng):
     assert np.allclose(a, expected, rtol=1e-12)
     target = np.zeros_like(spikes)
     target[1:, np.arange(3), labels] = 1.0
-    loss = cifar10_paper.kernel_loss(
+    loss = paper_network.kernel_loss(
         torch.from_numpy(spikes).float(), torch.from_numpy(labels), 3.0
     )
     reference = numpy_lif.TraceLoss(target, 3.0)(spikes)[0]
@@ -104,7 +105,7 @@ def test_two_processes_equal_one_and_a_run_changes_hands(tmp_path):
     assert len(checkpoints.load(tmp_path / "handed")["state"]["epochs"]) == 1
     run(one, "handed")
     found = {name: checkpoints.load(tmp_path / name) for name in ("one", "two", "handed")}
-    start = cifar10_paper.CIFARNet(TINY).state_dict()
+    start = paper_network.CIFARNet(TINY).state_dict()
     for name in ("two", "handed"):
         losses = [e["train_loss"] for e in found[name]["state"]["epochs"]]
         expected = [e["train_loss"] for e in found["one"]["state"]["epochs"]]
@@ -115,13 +116,24 @@ def test_two_processes_equal_one_and_a_run_changes_hands(tmp_path):
 
 
 def test_divergence_is_a_recorded_result(tmp_path):
-    """NaN in the weights: the loss stays finite, since such neurons are silent."""
     broken = replace(TINY, weight_scale=float("nan"))
     found = cifar10_paper.train(broken, 0, random_data(), tmp_path / "run.pt")
     assert found["diverged"]
     assert len(found["epochs"]) == 1
-    assert np.isfinite(found["epochs"][0]["train_loss"])
+    assert not np.isfinite(found["epochs"][0]["train_loss"])
     assert found["test_accuracy"] is None
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    cifar10_paper.train(TINY, 0, random_data(), checkpoint)
+    content = checkpoint.read_bytes()
+    with pytest.raises(ValueError, match="run.pt is of a run with other lr, reset_gradient;"):
+        other = replace(TINY, lr=0.5, reset_gradient=0.0)
+        cifar10_paper.train(other, 0, random_data(), checkpoint)
+    with pytest.raises(ValueError, match="other seed;"):
+        cifar10_paper.train(TINY, 1, random_data(), checkpoint)
+    assert checkpoint.read_bytes() == content
 
 
 def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):

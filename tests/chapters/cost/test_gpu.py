@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from tsbp_core.chapters.cost import gpu_results
+from tsbp_core import LIF, numpy_lif
+from tsbp_core.chapters.cost import gpu_results, interpreted
 
 
 def layers(**ns):
@@ -50,16 +52,40 @@ def test_price_is_that_of_the_term(document):
     assert gpu_results.small(document) == {10: {"kernel": 2.0}}
 
 
+def test_what_the_tests_on_a_card_said_is_read_by_dtype():
+    line = "Triton (cuda) against NumPy, {}, worst: {}\n"
+    said = line.format("float32", "2.8e-07") + line.format("torch.float32", "2.0e-07")
+    said += line.format("torch.float64", "2.2e-16")
+    worst = interpreted.on_the_card({"results": {"tests": {"output": said}}})
+    assert worst == {"float32": 2.8e-7, "float64": 2.2e-16}
+
+
+def test_kernels_on_a_page_are_numpys_neurons():
+    if interpreted.triton_lif is None:
+        pytest.skip("Triton is made for Linux on x86-64 and arm64")
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(0.4, 0.8, (9, 5)), rng.normal(size=(9, 5))
+    run = numpy_lif.forward(x, LIF())
+    same, error = interpreted.difference(
+        interpreted.run(x, g, LIF()), (run.spikes, numpy_lif.backward(g, run, LIF()))
+    )
+    assert same
+    assert error < 1e-15
+    wrong = run.spikes, -numpy_lif.backward(g, run, LIF())
+    assert interpreted.difference(interpreted.run(x, g, LIF()), wrong)[1] > 1
+    assert "credit(gs[k], eps, h" in interpreted.lines("for k in tl.static_range(STEPS - 1")
+
+
 def test_the_script_runs_at_toy_size_and_keeps_each_part(tmp_path, capsys):
     pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
     from tsbp_core import torch_lif
     from tsbp_core.chapters.cost import gpu
 
-    before = torch_lif._path, torch_lif.gpu_kernels
+    before = torch_lif._path
     try:
         gpu.main(["--toy", "--parts", "tests", "copy", "fusion", "--out", str(tmp_path)])
     finally:
-        torch_lif._path, torch_lif.gpu_kernels = before
+        torch_lif._path = before
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert list(found["results"]) == ["tests", "copy", "fusion"]
     assert found["settings"]["card"] == "none"

@@ -382,6 +382,7 @@ def test_gains_are_complete_minus_detached_seed_by_seed():
     detached = [20 + 20 * 0.32 / 0.4, 20 + 20 * 0.72 / 0.8]
     np.testing.assert_allclose(updates, [complete, detached])
     assert outcomes.updates_to(part, [4], 0.5, 0.1).tolist() == [40]  # never: the last look
+    assert outcomes.updates_to(part, [0], 0.05, 0.1).tolist() == [1]  # no more than chance
 
 
 def test_verdicts_are_corrected_for_comparisons():
@@ -473,6 +474,9 @@ def test_a_cell_takes_each_method_at_its_own_rate(monkeypatch):
     assert not found["flat"]
     final["loss"][-1] = [0.5] * 3 + [0.49] * 3
     assert outcomes.flat(final, "adam")
+    final["test"] = [0.9, 0.92, 0.91, 0.3, 0.32, 0.31]
+    found = outcomes.cell({"low/zero/final": final}, "low/zero", "adam", classes=10)
+    assert (found["gain"]["verdict"], found["speed"]["verdict"]) == ("help", "not learnt")
     few = [0.11, 0.14, 0.12, 0.3, 0.32, 0.31]
     final["test"] = final["validation"][-1] = few
     found = outcomes.cell({"low/zero/final": final}, "low/zero", "adam", classes=10)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tsbp_core.chapters.toy import experiment as toy
-from tsbp_core.lab import statistics
 
 SMALL = toy.Settings(steps=30, inputs=12, updates=25)
 
@@ -132,19 +131,6 @@ def test_van_rossum_of_one_spike():
     distance = toy.van_rossum(spikes, np.zeros((400, 1)))
     assert distance[0] == pytest.approx(np.sqrt(0.5), rel=0.05)
     assert distance[1] == 0
-
-
-def test_interval_text():
-    assert statistics.interval_text(0.314, -0.2, 1) == "+0.31 [-0.20, +1.00]"
-
-
-def test_intervals():
-    values = np.random.default_rng(0).normal(1.0, 2.0, 400)
-    low, high = statistics.bootstrap_interval(values)
-    assert low < values.mean() < high
-    assert high - low == pytest.approx(2 * 1.96 * 2.0 / 20, rel=0.15)
-    low, high = statistics.t_interval([1.0, 2.0, 3.0])
-    assert (low, high) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)
 
 
 @pytest.mark.parametrize(

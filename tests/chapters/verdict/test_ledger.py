@@ -44,7 +44,7 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     """A dear term, one that never helps, and other rules: other verdicts."""
     before = verdicts()
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
-    monkeypatch.setattr(ledger.overhead, "prices", lambda found: prices)
+    monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
     monkeypatch.setattr(ledger, "toy_gains", lambda optimizer: [(-0.1, -0.2, -0.05)] * 6)
     rules = dict.fromkeys(("keep, in the end", "keep, for speed", "drop", "bound"), "refuted")
     monkeypatch.setattr(ledger.verdicts, "rules", lambda by_name: rules)

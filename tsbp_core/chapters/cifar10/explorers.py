@@ -6,8 +6,8 @@ import re
 import numpy as np
 import torch
 
-from tsbp_core.chapters.cifar10 import study as cifar10_study
-from tsbp_core.chapters.cifar10 import training
+from tsbp_core.chapters.cifar10.network import SpikingNet, forward_flop
+from tsbp_core.chapters.cifar10.plan import HEADLINE
 from tsbp_core.lab import datasets, results
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
 
@@ -72,12 +72,10 @@ def cifar10():
 @functools.cache
 def _recipe(width):
     """The recipe's network with ``width`` channels in layer 1: its weights, ``forward_flop``."""
-    network = re.sub(
-        r"(\d+)C", lambda found: f"{int(found[1]) * width // 64}C", cifar10_study.HEADLINE.network
-    )
+    network = re.sub(r"(\d+)C", lambda found: f"{int(found[1]) * width // 64}C", HEADLINE.network)
     with torch.device("meta"):  # shapes alone
-        net = training.SpikingNet(network, 1, cifar10_study.HEADLINE.neuron())
-    return sum(conv.weight.numel() for conv in net.convs), training.forward_flop(net)
+        net = SpikingNet(network, 1, HEADLINE.neuron())
+    return sum(conv.weight.numel() for conv in net.convs), forward_flop(net)
 
 
 def budget_frame(width, steps, epochs, speed):

@@ -17,20 +17,23 @@ import argparse
 import contextlib
 import math
 import os
-import re
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from tsbp_core import LIF, surrogates, torch_lif
-from tsbp_core.chapters.cifar10 import training as cifar10
+from tsbp_core.chapters.cifar10.network import (
+    augment,
+    autocast,
+    digest,
+    finite,
+    normalised,
+    training_flop,
+)
+from tsbp_core.chapters.cifar10.paper_network import CIFARNet, kernel_loss
 from tsbp_core.lab import checkpoints, datasets, results
-
-NEURON = LIF(decay=1 - 1 / 5, threshold=1.0, surrogate=surrogates.Sigmoid(0.2, unit="area"))
-"""tau_m = 5 steps."""
 
 
 @dataclass(frozen=True)
@@ -50,77 +53,6 @@ class Settings:
     precision: str = "bfloat16"
     reset_gradient: float = 1.0
     limit: int = 50_000
-
-
-class CIFARNet(nn.Module):
-    """Images [B, 3, 32, 32] to output spikes [T, B, 10]; every layer is followed by LIF neurons.
-
-    Layers receive the traces a[t] = (1 - 1/tau_s) a[t-1] + s[t]/tau_s of the spikes below. Weights
-    are drawn from PyTorch's default distribution, times ``weight_scale``, which is such that all
-    layers fire.
-    """
-
-    def __init__(self, settings):
-        super().__init__()
-        self.settings = settings
-        self.lif = torch_lif.LIFLayer(replace(NEURON, reset_gradient=settings.reset_gradient))
-        channels, side = 3, 32
-        layers = []
-        for token in [*settings.network.split("-"), "10"]:
-            if conv := re.fullmatch(r"(\d+)C(\d*[13579])", token):
-                width, size = int(conv[1]), int(conv[2])
-                layers.append(nn.Conv2d(channels, width, size, padding=size // 2))
-                channels = width
-            elif pool := re.fullmatch(r"P(\d+)", token):
-                layers.append(nn.AvgPool2d(int(pool[1])))
-                side //= int(pool[1])
-            elif token.isdecimal():
-                layers.append(nn.Linear(channels * side**2, int(token)))
-                channels, side = int(token), 1
-            else:
-                raise ValueError(f"network {settings.network!r}: can't read {token!r}")
-        self.layers = nn.ModuleList(layers)
-        with torch.no_grad():
-            for weight in self.parameters():
-                weight.mul_(settings.weight_scale)
-
-    def forward(self, images, masks=()):
-        """``masks``, one a hidden dense layer, [B, width], multiply its traces (dropout)."""
-        p, x, masks = self.settings, images, list(masks)
-        for i, layer in enumerate(self.layers):
-            if isinstance(layer, nn.AvgPool2d):
-                x = layer(x)
-                continue
-            if isinstance(layer, nn.Linear):
-                x = x.flatten(1)
-            x = layer(x)
-            x = x.expand(p.steps, *x.shape) if i == 0 else x.unflatten(0, (p.steps, -1))
-            spikes = self.lif(x)
-            a = traces(spikes, p.tau_s)
-            if isinstance(layer, nn.Linear) and masks:
-                a = a * masks.pop(0).to(a.dtype)
-            x = a.flatten(0, 1)
-        return spikes
-
-
-def traces(spikes, tau_s):
-    """Synaptic traces of spikes, [T, ...]."""
-    a, kept = torch.zeros_like(spikes[0]), []
-    for s in spikes.unbind(0):
-        a = (1 - 1 / tau_s) * a + s / tau_s
-        kept.append(a)
-    return torch.stack(kept)
-
-
-def kernel_loss(spikes, labels, tau_s):
-    """Half the squared distance of the traces from the target's, over steps and classes, [B].
-
-    The target: the neuron of the right class fires at every step but the first, the others never.
-    """
-    target = torch.zeros_like(spikes)
-    target[1:, torch.arange(len(labels), device=labels.device), labels] = 1.0
-    apart = traces(spikes.float(), tau_s) - traces(target.float(), tau_s)
-    return 0.5 * apart.square().sum(dim=(0, 2))
 
 
 def train(settings, seed, data, checkpoint, device="cpu", progress=None):
@@ -148,72 +80,98 @@ def train(settings, seed, data, checkpoint, device="cpu", progress=None):
     Raises
     ------
     ValueError
-        If there are more processes than images in a batch.
+        If there are more processes than images in a batch, or the checkpoint is of a run with
+        other settings or another seed.
     """
     rank, world = _rank()
     if world > settings.batch:
         raise ValueError(f"{world} processes can't share batches of {settings.batch} images")
-    torch.manual_seed(seed)
-    net = CIFARNet(settings).to(device, memory_format=torch.channels_last)
-    images, labels = (
-        torch.from_numpy(a[: settings.limit]) for a in (data.train_images, data.train_labels)
-    )
-    optimizer = torch.optim.AdamW(net.parameters(), settings.lr, weight_decay=settings.weight_decay)
-    batches = math.ceil(len(images) / settings.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs * batches)
-    parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
-    state = {"epochs": [], "diverged": False}
-    box = [checkpoints.load(checkpoint) if rank == 0 else None]
-    if world > 1:
-        distributed.broadcast_object_list(box)
-    if saved := box[0]:
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        state = saved["state"]
-    replica = DistributedDataParallel(net) if world > 1 else net
-    widths = [layer.out_features for layer in net.layers if isinstance(layer, nn.Linear)][:-1]
-
+    run = _Training(settings, seed, data, device)
+    made_by = {**asdict(settings), "seed": seed}
+    run.state = checkpoints.restore(checkpoint, made_by, run.parts, _load_and_share) or run.state
+    state = run.state
     while len(state["epochs"]) < settings.epochs and not state["diverged"]:
-        start = time.perf_counter()
-        generator = torch.Generator().manual_seed(1000 * seed + len(state["epochs"]))
-        net.train()
-        total = torch.zeros((), device=device, dtype=torch.float64)
-        for picked in torch.randperm(len(images), generator=generator).split(settings.batch):
-            x = cifar10.augment(images[picked], generator, settings.shift)
-            keep = 1 - settings.dropout
-            masks = [
-                torch.empty(len(picked), w).bernoulli_(keep, generator=generator) / keep
-                for w in widths
-            ]
-            mine = torch.arange(len(picked)).tensor_split(world)[rank]
-            x = cifar10.normalised(x[mine]).to(device)
-            with cifar10.autocast(settings.precision, device):
-                spikes = replica(x, [mask[mine].to(device) for mask in masks])
-            losses = kernel_loss(spikes, labels[picked[mine]].to(device), settings.tau_s)
-            optimizer.zero_grad()
-            (losses.sum() * world / len(picked)).backward()  # DDP takes the mean over processes
-            optimizer.step()
-            schedule.step()
-            total += losses.detach().sum()
-        if world > 1:
-            distributed.all_reduce(total)
-        loss = total.item() / len(images)
-        state["diverged"] = not (math.isfinite(loss) and cifar10.finite(net))
-        state["epochs"].append({"train_loss": loss, "seconds": time.perf_counter() - start})
+        run.epoch()
         if rank == 0:
-            whole = {name: part.state_dict() for name, part in parts.items()}
-            checkpoints.save(checkpoint, {**whole, "state": state})
+            checkpoints.keep(checkpoint, made_by, run.parts, state)
             if progress:
                 progress(state["epochs"][-1])
-    accuracy = None if state["diverged"] else evaluate(net, data, settings, device)
-    example = torch.zeros(2, 3, 32, 32, device=device)
-    flop = cifar10.training_flop(net, example)
+    accuracy = None if state["diverged"] else evaluate(run.net, data, settings, device)
+    flop = training_flop(run.net, torch.zeros(2, 3, 32, 32, device=device))
     return {
         **state,
         "test_accuracy": accuracy,
         "gflop_per_image": flop / 1e9,
-        "weights_sha256": cifar10.digest(net),
+        "weights_sha256": digest(run.net),
     }
+
+
+class _Training:
+    """A run on this process's device: its network, data and optimiser, and its state so far."""
+
+    def __init__(self, settings, seed, data, device):
+        torch.manual_seed(seed)
+        self.settings, self.seed, self.device = settings, seed, device
+        self.net = CIFARNet(settings).to(device, memory_format=torch.channels_last)
+        self.replica = DistributedDataParallel(self.net) if _rank()[1] > 1 else self.net
+        arrays = (data.train_images, data.train_labels)
+        self.images, self.labels = (torch.from_numpy(a[: settings.limit]) for a in arrays)
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), settings.lr, weight_decay=settings.weight_decay
+        )
+        updates = settings.epochs * math.ceil(len(self.images) / settings.batch)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, updates)
+        self.parts = {"net": self.net, "optimizer": self.optimizer, "schedule": self.schedule}
+        self.state = {"epochs": [], "diverged": False}
+
+    def epoch(self):
+        """Train for an epoch and note it."""
+        start, epochs = time.perf_counter(), self.state["epochs"]
+        generator = torch.Generator().manual_seed(1000 * self.seed + len(epochs))
+        self.net.train()
+        total = torch.zeros((), device=self.device, dtype=torch.float64)
+        order = torch.randperm(len(self.images), generator=generator)
+        for picked in order.split(self.settings.batch):
+            total += self.update(picked, generator)
+        if _rank()[1] > 1:
+            distributed.all_reduce(total)
+        loss = total.item() / len(self.images)
+        self.state["diverged"] = not (math.isfinite(loss) and finite(self.net))
+        epochs.append({"train_loss": loss, "seconds": time.perf_counter() - start})
+
+    def update(self, picked, generator):
+        """Learn from a batch, of which this process takes its part; the sum of this part's loss."""
+        (rank, world), p = _rank(), self.settings
+        x = augment(self.images[picked], generator, p.shift)
+        masks = self.masks(len(picked), generator)
+        mine = torch.arange(len(picked)).tensor_split(world)[rank]
+        x = normalised(x[mine]).to(self.device)
+        with autocast(p.precision, self.device):
+            spikes = self.replica(x, [mask[mine].to(self.device) for mask in masks])
+        losses = kernel_loss(spikes, self.labels[picked[mine]].to(self.device), p.tau_s)
+        self.optimizer.zero_grad()
+        (losses.sum() * world / len(picked)).backward()  # DDP takes the mean over processes
+        self.optimizer.step()
+        self.schedule.step()
+        return losses.detach().sum()
+
+    def masks(self, count, generator):
+        """What dropout multiplies the hidden dense layers' traces by, a list of [B, width]."""
+        dense = [layer for layer in self.net.layers if isinstance(layer, nn.Linear)]
+        keep = 1 - self.settings.dropout
+        return [
+            torch.empty(count, layer.out_features).bernoulli_(keep, generator=generator) / keep
+            for layer in dense[:-1]
+        ]
+
+
+def _load_and_share(path):
+    """What the first process loads, for all."""
+    rank, world = _rank()
+    box = [checkpoints.load(path) if rank == 0 else None]
+    if world > 1:
+        distributed.broadcast_object_list(box)
+    return box[0]
 
 
 @torch.no_grad()
@@ -225,8 +183,8 @@ def evaluate(net, data, settings, device, batch=250):
     mine = torch.arange(len(images)).tensor_split(world)[rank]
     correct = torch.zeros((), device=device)
     for picked in mine.split(batch):
-        with cifar10.autocast(settings.precision, device):
-            spikes = net(cifar10.normalised(images[picked]).to(device))
+        with autocast(settings.precision, device):
+            spikes = net(normalised(images[picked]).to(device))
         correct += (spikes.float().sum(0).argmax(1).cpu() == labels[picked]).sum()
     if world > 1:
         distributed.all_reduce(correct)
@@ -260,23 +218,24 @@ def main(argv=None):
     name = f"cifar10-paper/rho{args.rho:g}-seed{args.seed}"
     checkpoint = results.PROJECT / "data" / "checkpoints" / f"{name}.pt"
     rank, world = _rank()
+
+    def run():
+        return train(settings, args.seed, datasets.cifar10(args.root), checkpoint, device, print)
+
     try:
         with checkpoints.claimed(checkpoint) if rank == 0 else contextlib.nullcontext(True) as ours:
             if not ours:
                 raise SystemExit(f"another process computes {name}")
-            start = time.perf_counter()
-            data = datasets.cifar10(args.root)
-            found = train(settings, args.seed, data, checkpoint, device, print)
-            if rank == 0:
-                path = results.save(
-                    name,
-                    command=f"python -m tsbp_core.chapters.cifar10.paper --rho {args.rho:g} "
-                    f"--seed {args.seed}",
-                    settings={**asdict(settings), "seed": args.seed, "processes": world},
-                    results=found,
-                    wall_time_s=time.perf_counter() - start,
-                )
-                print(f"wrote {path}")
+            if rank > 0:
+                run()
+                return
+            results.make(
+                name,
+                run,
+                command=f"python -m tsbp_core.chapters.cifar10.paper --rho {args.rho:g} "
+                f"--seed {args.seed}",
+                settings={**asdict(settings), "seed": args.seed, "processes": world},
+            )
     finally:
         if distributed.is_initialized():
             distributed.destroy_process_group()

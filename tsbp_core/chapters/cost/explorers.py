@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from tsbp_core import LIF, torch_lif
-from tsbp_core.chapters.cost import study as overhead
+from tsbp_core.chapters.cost import measures, outcomes
+from tsbp_core.chapters.cost.plan import SWEEP
 from tsbp_core.lab import results
 from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
 
@@ -14,8 +15,8 @@ from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, ch
 def memory_frame(steps, reset):
     """Chapter 6: what the backward pass keeps, measured for 1,000 neurons."""
     kept = {
-        name: overhead.saved_bytes(function, steps, LIF(reset=reset))
-        for name, function in overhead.FORMULATIONS.items()
+        name: measures.saved_bytes(function, steps, LIF(reset=reset))
+        for name, function in measures.FORMULATIONS.items()
     }
     per_step = [kept[name] / (1000 * steps) for name in ("ours", "plain autograd")]
     text = (
@@ -48,14 +49,14 @@ memory = Explorer(
 def cost(name="overhead"):
     """Chapter 8: time an element against the number of steps, ours against any other layer."""
     records = results.load(name)["results"]["sweep"]
-    others = [n for n in overhead.medians(records[0]) if n != "fused"]
+    others = [n for n in outcomes.medians(records[0]) if n != "fused"]
 
     def frame(steps, layer, threads):
-        rows = [overhead.pick(records, steps=T, threads=threads) for T in overhead.SWEEP]
-        ours = [overhead.medians(row)["fused"] for row in rows]
-        other = [overhead.medians(row)[layer] for row in rows]
-        floor = [overhead.floor(row) for row in rows]
-        at = overhead.SWEEP.index(steps)
+        rows = [outcomes.pick(records, steps=T, threads=threads) for T in SWEEP]
+        ours = [outcomes.medians(row)["fused"] for row in rows]
+        other = [outcomes.medians(row)[layer] for row in rows]
+        floor = [outcomes.floor(row) for row in rows]
+        at = SWEEP.index(steps)
         text = (
             f"{steps} steps, {threads} thread{'s' * (threads > 1)}: fused {ours[at]:.1f} ns a "
             f"neuron and step, {layer} {other[at]:.1f}, {other[at] / ours[at]:.2g} times as long; "
@@ -67,7 +68,7 @@ def cost(name="overhead"):
         "Time of a layer of 64 x 512 neurons",
         "Which layers get slower, for each step, as the sequence gets longer?",
         {
-            "steps": Control("time steps T", overhead.SWEEP, 3),
+            "steps": Control("time steps T", SWEEP, 3),
             "layer": Control("compared with", others, others.index("SpikingJelly"), label=str),
             "threads": choice("threads", (1, 2)),
         },
@@ -76,8 +77,8 @@ def cost(name="overhead"):
                 "Forward and backward", "time steps T", "ns a neuron and step",
                 (Series("fused, ρ = 1", "complete"), Series("the other layer", "truth"),
                  Series("memory floor", "faint"), Series("this T", "faint", "vline")),
-                (overhead.SWEEP[0], overhead.SWEEP[-1]), (0.1, 1000),
-                xlog=True, ylog=True, x=overhead.SWEEP,
+                (SWEEP[0], SWEEP[-1]), (0.1, 1000),
+                xlog=True, ylog=True, x=SWEEP,
             )
         ],
         frame,
@@ -86,13 +87,13 @@ def cost(name="overhead"):
 
 def cost_frame(steps, neurons, reset):
     """Chapter 8, live: a layer of this size, timed on this machine."""
-    lifs = [replace(overhead.NEURON, reset=reset, reset_gradient=rho) for rho in (1.0, 0.0)]
+    lifs = [replace(measures.NEURON, reset=reset, reset_gradient=rho) for rho in (1.0, 0.0)]
     functions = {
         (backend, i): lambda x, lif=lif, backend=backend: torch_lif.lif(x, lif, backend)
         for backend in ("compiled", "eager")
         for i, lif in enumerate(lifs)
     }
-    taken = overhead.times(functions, torch.rand(steps, neurons), rounds=7)
+    taken = measures.times(functions, torch.rand(steps, neurons), rounds=7)
     scale = 1e9 / (steps * neurons)
     ns = {name: scale * np.median(pairs.sum(axis=1)) for name, pairs in taken.items()}
     text = (

@@ -2,21 +2,7 @@
 
 from matplotlib.patches import FancyArrowPatch
 
-from tsbp_core.page.style import COMPLETE, FAINT, INK, RESET, STYLES, axes
-
-
-def kept_bytes(steps, ours, autograd):
-    """Bytes kept for the backward pass, a neuron and step, against the number of steps."""
-    figure, ax = axes(height=2.6)
-    for values, color, marker, name in (
-        (ours, COMPLETE, "o", "ours"),
-        (autograd, INK, "s", "plain autograd"),
-    ):
-        ax.plot(steps, values, marker=marker, color=color)
-        ax.text(steps[-1], values[-1], f"  {name}", color=color, va="center")
-    ax.set(xscale="log", xlabel="time steps T", ylabel="bytes a neuron and step")
-    ax.set_ylim(bottom=0)
-    return figure
+from tsbp_core.page.style import FAINT, INK, RESET, STYLES, axes
 
 
 def step_traffic():

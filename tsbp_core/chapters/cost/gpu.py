@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from tsbp_core import LIF, torch_lif, triton_lif
-from tsbp_core.chapters.cifar10 import study, training
+from tsbp_core.chapters.cifar10 import plan, training
 from tsbp_core.chapters.cost import peers
 from tsbp_core.lab import datasets, results
 
@@ -244,7 +244,7 @@ def run_tests(device, toy, timeout=150):
 
 def train_recipe(device, toy):
     """The recipe of chapter 12, with the term and without, one seed: seconds and accuracy."""
-    runs = study.smoke() if toy else study.headline(1)
+    runs = plan.smoke() if toy else plan.headline(1)
     try:
         data = datasets.cifar10()
     except datasets.DatasetError as error:
@@ -327,7 +327,6 @@ def _settings(args):
 def pretend_gpu():
     """Send tensors of the CPU through the GPU's kernels, in Triton's interpreter."""
     torch_lif._path = lambda backend, *_: "eager" if backend == "eager" else "triton"
-    torch_lif.gpu_kernels = lambda: triton_lif
 
 
 def driver():

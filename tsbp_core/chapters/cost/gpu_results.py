@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsbp_core.chapters.cost.study import pick, ratio
+from tsbp_core.chapters.cost.outcomes import pick, ratio
 
 BYTES = {"float32": 4, "bfloat16": 2}
 """Of a number, by dtype; v is float32 in both."""

@@ -13,7 +13,7 @@ from importlib import metadata
 import numpy as np
 import torch
 
-from tsbp_core import LIF, torch_lif
+from tsbp_core import LIF, plain_lif, torch_lif
 from tsbp_core.lab import results
 from tsbp_core.neuron import charge, reset
 from tsbp_core.surrogates import Arctan, FastSigmoid, Sigmoid, Surrogate, namespace
@@ -253,7 +253,7 @@ class Match:
             u, s = state
             s = rho * s + (1 - rho) * s.detach()
             u = reset(charge(x_t, u, lif), s, lif)
-            s = torch_lif._Spike.apply(u - lif.threshold, lif.surrogate)
+            s = plain_lif.Spike.apply(u - lif.threshold, lif.surrogate)
             return s, (u, s)
 
         return over_time(step, current, (torch.zeros_like(x[0]),) * 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tsbp_core import neuron, surrogates, torch_lif
+from tsbp_core import block_lif, neuron, surrogates, torch_lif
 from tsbp_core.chapters.growth import manifolds, plan, side_by_side
 from tsbp_core.lab import results
 
@@ -166,7 +166,7 @@ def run(folder, device="cpu", blocks=tuple(plan.BLOCKS), seconds=None, report=pr
 
 def machine(device):
     """The device's name and a digest of the code that the numbers come from."""
-    modules = (neuron, surrogates, torch_lif, manifolds, side_by_side)
+    modules = (neuron, surrogates, block_lif, torch_lif, manifolds, side_by_side)
     code = b"".join(Path(module.__file__).read_bytes() for module in modules)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return {"device": name, "code": hashlib.sha256(code).hexdigest()[:16]}

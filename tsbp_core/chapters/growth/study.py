@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from tsbp_core import neuron, surrogates, torch_lif
+from tsbp_core import block_lif, neuron, surrogates, torch_lif
 from tsbp_core.chapters.growth import manifolds
 from tsbp_core.chapters.growth.outcomes import (
     OTHER_RATES,
@@ -63,7 +63,7 @@ def train_all(named, folder, quiet=False):
     ``named``: as ``trained_conditions`` and ``rate_conditions`` return them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    modules = (neuron, surrogates, torch_lif, manifolds)
+    modules = (neuron, surrogates, block_lif, torch_lif, manifolds)
     code = b"".join(Path(module.__file__).read_bytes() for module in modules)
     found = {}
     for name, (lif, task) in tqdm(named.items(), unit="condition", disable=quiet):

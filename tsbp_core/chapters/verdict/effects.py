@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsbp_core.chapters.cifar10 import study as cifar10_study
+from tsbp_core.chapters.cifar10 import outcomes as cifar10
+from tsbp_core.chapters.cifar10 import plan as cifar10_plan
 from tsbp_core.chapters.growth import plan, verdicts
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Condition
@@ -24,7 +25,7 @@ TOY, SMALL, LARGE, CHANGED, MANIFOLDS = (
 )
 MARGINS = {
     TOY: 0.0,
-    **dict.fromkeys((SMALL, LARGE, CHANGED), cifar10_study.MARGIN),
+    **dict.fromkeys((SMALL, LARGE, CHANGED), cifar10_plan.MARGIN),
     MANIFOLDS: plan.MARGIN,
 }
 """Differences that count for nothing, by task, as their studies named them; none for the toy."""
@@ -69,22 +70,22 @@ def cifar10_rows():
         return np.subtract(values[1.0], values[0.0])
 
     names = {"adamw": "AdamW", "sgd": "SGD"}
-    runs = cifar10_study.collect("grid", cifar10_study.grid())
-    tables = {key: cifar10_study.table(runs, key) for key in names}
-    larger = cifar10_study.collect("larger", cifar10_study.larger())
+    runs = cifar10.collect("grid")
+    tables = {key: cifar10.by_rate(runs, key) for key in names}
+    larger = cifar10.collect("larger")
     for task, found in ((SMALL, runs), (LARGE, larger)):
         for key, name in names.items():
-            values = paired(cifar10_study.primary(found, key))
+            values = paired(cifar10.primary(found, key))
             yield task, f"{name}, middle rates", values, "points"
         if task == SMALL:
             for key, name in names.items():
-                losses = cifar10_study.table(runs, key, cifar10_study.train_loss)
-                values = paired(cifar10_study.own_best(tables[key], losses))
+                losses = cifar10.by_rate(runs, key, cifar10.train_loss)
+                values = paired(cifar10.own_best(tables[key], losses))
                 yield task, f"{name}, each at its best rate", values, "points"
-    headline = cifar10_study.collect("headline", cifar10_study.headline())
-    values = paired(cifar10_study.pairs(headline)[""])
+    headline = cifar10.collect("headline")
+    values = paired(cifar10.pairs(headline)[""])
     yield LARGE, "AdamW, chapter 12", values, "points"
-    changed = cifar10_study.by_factor(cifar10_study.collect("factors", cifar10_study.factors()))
+    changed = cifar10.by_change(cifar10.collect("factors"))
     for name in ("16-steps", "soft-reset", "8-layers", "peak-5", "peak-12.5"):
         yield CHANGED, f"AdamW, {name.replace('-', ' ')}", paired(changed[name]), "points"
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tsbp_core import page
-from tsbp_core.chapters.cifar10 import study as cifar10_study
-from tsbp_core.chapters.cost import study as overhead
+from tsbp_core.chapters.cifar10 import outcomes as cifar10
+from tsbp_core.chapters.cifar10 import plan
+from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.escape.gradients import LOSSES
 from tsbp_core.chapters.frameworks import study as frameworks
@@ -93,7 +94,7 @@ def toy_part(direction, length):
 
 def cifar10_runs():
     """The results of chapter 7's grid by run."""
-    return cifar10_study.collect("grid", cifar10_study.grid())
+    return cifar10.collect("grid")
 
 
 def cifar10_factors():
@@ -101,28 +102,25 @@ def cifar10_factors():
 
     The intervals are widened for the number of changes, by Bonferroni.
     """
-    runs = cifar10_study.collect("factors", cifar10_study.factors())
+    runs = cifar10.collect("factors")
     return {
-        name: cifar10_study.difference(pair, cifar10_study.FACTORS_LEVEL)
-        for name, pair in cifar10_study.by_factor(runs).items()
+        name: cifar10.gain(pair, plan.CHANGES_LEVEL)
+        for name, pair in cifar10.by_change(runs).items()
     }
 
 
 def claims():
     """The claims of the paper and of the book, a list of ``Claim``."""
     runs = cifar10_runs()
-    primary = {
-        key: cifar10_study.difference(cifar10_study.primary(runs, key))
-        for key in cifar10_study.RATES
-    }
-    tables = {key: cifar10_study.table(runs, key) for key in cifar10_study.RATES}
+    primary = {key: cifar10.gain(cifar10.primary(runs, key)) for key in plan.RATES}
+    tables = {key: cifar10.by_rate(runs, key) for key in plan.RATES}
     widths = {
-        key: cifar10_study.difference(cifar10_study.robust_width(tables[key], rates))
-        for key, rates in cifar10_study.RATES.items()
+        key: cifar10.gain(cifar10.robust_width(tables[key], rates))
+        for key, rates in plan.RATES.items()
     }
-    moved = cifar10_study.shift(tables["sgd"], cifar10_study.RATES["sgd"])
+    moved = cifar10.shift(tables["sgd"], plan.RATES["sgd"])
     moved = moved.mean(), *t_interval(moved)
-    prices = overhead.prices(results.load("overhead")["results"])
+    prices = cost.prices(results.load("overhead")["results"])
     fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
     truth = escape.load()[0]
     lengths, steps, _ = probe.load()
@@ -167,20 +165,16 @@ def claims():
     helps = [sum(low > 0 for _, low, _ in gains) for gains in sides]
     hurts = [sum(high < 0 for _, _, high in gains) for gains in sides]
     spread = [
-        equivalence(np.subtract(*cifar10_study.primary(runs, key).values()), cifar10_study.MARGIN)
-        for key in cifar10_study.RATES
+        equivalence(np.subtract(*cifar10.primary(runs, key).values()), plan.MARGIN)
+        for key in plan.RATES
     ]
     longer = [growth.gains(trained, T=T)["area", 100] for T in STEPS]
     wins, cases = nearer(0.2)
     narrow, _ = nearer(0.05)
     gained = {optimizer: signs(toy_gains(optimizer)) for optimizer in ("adam", "sgd")}
     own_best = [
-        cifar10_study.difference(
-            cifar10_study.own_best(
-                tables[key], cifar10_study.table(runs, key, cifar10_study.train_loss)
-            )
-        )
-        for key in cifar10_study.RATES
+        cifar10.gain(cifar10.own_best(tables[key], cifar10.by_rate(runs, key, cifar10.train_loss)))
+        for key in plan.RATES
     ]
     parts = [toy_part(1, 0), toy_part(0, 1)]
     by_depth = [growth.gains(trained, depth=depth) for depth in RATES]
@@ -192,11 +186,11 @@ def claims():
     shown = "; ".join(
         f"peak {shape.height:g}: {both(gains, 'points')}" for shape, gains in tall.items()
     )
-    headline = cifar10_study.collect("headline", cifar10_study.headline())
-    reached = cifar10_study.pairs(headline)[""].values()
+    headline = cifar10.collect("headline")
+    reached = cifar10.pairs(headline)[""].values()
     recipe = [f"{min(accuracies):.2f} to {max(accuracies):.2f}" for accuracies in reached]
     least = min(map(min, reached))
-    longest = max(cifar10_study.spent(found)[0][-1] for found in headline.values())
+    longest = max(cifar10.spent(found)[0][-1] for found in headline.values())
     changed = cifar10_factors()
     heights = [changed[name] for name in ("peak-12.5", "peak-1-as-narrow")]
     more_steps = [changed[name] for name in ("8-steps", "16-steps")]
@@ -392,8 +386,8 @@ def claims():
         Claim(
             "announced, chapter 10",
             "With Adam and h no higher than the bound for one step, the term does no harm.",
-            f"of {len(below)} cells: {tally(report.count(ends, below))}; by the plan's rule, which asks "
-            f"for harm that is seen: {rules['bound']}",
+            f"of {len(below)} cells: {tally(report.count(ends, below))}; by the plan's rule, which "
+            f"asks for harm that is seen: {rules['bound']}",
             ("growth-converged",),
             False if rules["bound"] == "refuted" else no_harm(report.count(ends, below)),
         ),
@@ -414,12 +408,12 @@ def claims():
         ),
         Claim(
             "chapter 12",
-            f"Two processor cores reach the paper's accuracy, {cifar10_study.PAPER} %, in less "
+            f"Two processor cores reach the paper's accuracy, {plan.PAPER} %, in less "
             "than an hour.",
             f"{' and '.join(recipe)} % of the test images (with, without; least and most of the "
             f"seeds), at most {longest:.0f} minutes",
             ("cifar10-headline",),
-            least >= cifar10_study.PAPER and longest < 60,
+            least >= plan.PAPER and longest < 60,
         ),
     ]
 

@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tsbp_core.chapters.cifar10 import network, plan
+
+
+def name_of(run, factor):
+    s = run.settings
+    return f"{factor}-{s.optimizer}-lr{s.lr:g}-rho{s.reset_gradient:g}"
+
+
+@pytest.mark.parametrize("study", [s for s in plan.STUDIES if s != "ablation"])
+def test_studies_are_paired(study):
+    runs = plan.STUDIES[study]()
+    assert len({run.record(study) for run in runs}) == len(runs)
+    pairs = {}
+    for run in runs:
+        rest = replace(run.settings, reset_gradient=0.0), run.seed
+        pairs.setdefault(rest, set()).add(run.settings.reset_gradient)
+    assert all(rhos == {1.0, 0.0} for rhos in pairs.values())
+
+
+def test_grid_is_long_enough():
+    assert len(plan.grid()) == 2 * 2 * 7 * 5
+    for rates in plan.RATES.values():
+        assert len(rates) >= 7
+        assert rates[-1] / rates[0] >= 10**2.5
+        assert np.ptp(np.diff(np.log10(rates))) < 0.1
+
+
+def test_factors_change_one_thing_at_the_middle_rate():
+    runs = plan.one_change(1)
+    plain = {run.settings for run in plan.grid(1) if run.settings.lr == 1e-2}
+    for run in runs:
+        changes = [c for name, c in plan.CHANGES.items() if run.name == name_of(run, name)]
+        undone = {key: getattr(plan.COMPACT, key) for key in changes[0]}
+        assert len(changes) == 1
+        assert undone != changes[0]
+        assert replace(run.settings, **undone) in plain
+    for name, change in plan.CHANGES.items():
+        peak = replace(plan.COMPACT, **change).neuron().surrogate.derivative(np.zeros(1))
+        if name.startswith("peak"):
+            assert peak == pytest.approx(float(name.split("-")[1]))
+
+
+def test_ablation_undoes_one_thing_at_a_time():
+    whole, *others = plan.ablation(1)
+    assert whole.settings == plan.SHORT
+    assert len({run.settings for run in others} - {whole.settings}) == len(others)
+    for run in others:
+        changes = plan.ABLATION[run.name]
+        undone = {key: getattr(plan.SHORT, key) for key in changes}
+        assert replace(run.settings, **undone) == whole.settings
+        assert all(getattr(run.settings, key) != value for key, value in undone.items())
+        network.SpikingNet(run.settings.network, 1, run.settings.neuron())

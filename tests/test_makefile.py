@@ -1,0 +1,77 @@
+"""What make does without Python: what it looks at, and folders of any name."""
+
+import os
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from tsbp_core.lab import results
+
+
+@pytest.fixture(params=["reader", "a new reader"])
+def folder(request, tmp_path):
+    """A project of a few files, in a folder with and without a space in its path."""
+    folder = tmp_path / request.param
+    for name in ("tsbp_core/module.py", "data/results/study.json", "requirements.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    shutil.copy(results.PROJECT / "Makefile", folder)
+    return folder
+
+
+def make(folder, *arguments, **variables):
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = ["make", "-s", *arguments]
+    run = subprocess.run(
+        command, cwd=folder, env=environment | variables, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def inputs(folder, **variables):
+    make(folder, "inputs", **variables)
+    return (folder / "_build" / "inputs").read_text()
+
+
+def test_any_change_of_what_chapters_read_is_seen(folder):
+    seen = [inputs(folder)]
+    assert inputs(folder) == seen[0]
+
+    def change(action):
+        action()
+        seen.append(inputs(folder))
+
+    study = folder / "data" / "results" / "study.json"
+    change(lambda: study.rename(study.with_name("renamed.json")))
+    change(lambda: (folder / "tsbp_core" / "empty.py").touch())
+    change(lambda: (folder / "tsbp_core" / "module.py").write_text("other"))
+    change(lambda: (folder / "requirements.txt").write_text("numpy"))
+    change(lambda: (folder / "data" / "cifar-10-batches-bin").mkdir())
+    assert len(set(seen)) == len(seen)
+    (folder / "tsbp_core" / "module.pyc").touch()
+    assert inputs(folder) == seen[-1]
+
+
+def test_a_compiler_that_came_is_seen(folder, tmp_path):
+    compiler = tmp_path / "my-c++"
+    without = inputs(folder, CXX=str(compiler))
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    assert inputs(folder, CXX=str(compiler)) != without
+
+
+@pytest.mark.parametrize("target", ["bench", "frameworks"])
+def test_the_project_is_one_word_on_the_path(folder, target):
+    line = make(folder, "--dry-run", "-o", ".venv-peers/.ready", target).splitlines()[-1]
+    assert shlex.split(line)[0] == f"PYTHONPATH={folder}"
+
+
+def test_kernels_are_kept_where_torch_can_compile(folder):
+    (folder / "show.mk").write_text('show:\n\t@echo "$$TORCHINDUCTOR_CACHE_DIR"\n')
+    shown = make(folder, "-f", "Makefile", "-f", "show.mk", "show").strip()
+    assert shown == ("" if " " in str(folder) else f"{folder}/_build/kernels")
+    mine = make(folder, "-f", "Makefile", "-f", "show.mk", "show", TORCHINDUCTOR_CACHE_DIR="/mine")
+    assert mine.strip() == "/mine"

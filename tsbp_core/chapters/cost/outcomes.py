@@ -1,0 +1,53 @@
+"""What the benchmark found: medians, the memory floor, the price of the term."""
+
+import numpy as np
+
+from tsbp_core.chapters.cost.plan import SIZES
+from tsbp_core.lab.statistics import bootstrap_interval
+
+
+def pick(records, **settings):
+    """The one record with these settings."""
+    (record,) = (r for r in records if all(r[k] == v for k, v in settings.items()))
+    return record
+
+
+def medians(record):
+    """Median ns an element, forward and backward together, by layer."""
+    layers = record["value"]["layers"]
+    return {name: float(np.median(np.sum(pairs, axis=1))) for name, pairs in layers.items()}
+
+
+def floor(record):
+    """ns an element of three copies, 24 bytes: what code that keeps u has to move."""
+    return 3.0 * float(np.median(record["value"]["copy"]))
+
+
+def ratio(samples, others):
+    """Median of the paired ratios of two series of times, and its 95 % bootstrap interval."""
+    ratios = np.asarray(samples, float) / np.asarray(others, float)
+    low, high = bootstrap_interval(ratios, statistic=np.median)
+    return float(np.median(ratios)), float(low), float(high)
+
+
+def prices(found):
+    """What the term adds to each layer and to a training step, from ``bench``'s results.
+
+    Returns
+    -------
+    dict
+        By what is timed, the median of the paired differences in percent, and its 95 % interval.
+    """
+    pairs = {}
+    for size, (steps, _) in SIZES.items():
+        record = pick(found["times"], steps=steps, threads=1, allocator="kept")
+        pairs[f"fused, {size}"] = pick(found["term"], steps=steps)["value"].values()
+        for name in ("eager", "plain autograd"):
+            layers = record["value"]["layers"]
+            pairs[f"{name}, {size}"] = [
+                np.sum(layers[key], axis=1) for key in (name, name + ", rho = 0")
+            ]
+    training = pick(found["training"], threads=2)["value"] | found["training_term"][0]["value"]
+    for name in ("fused", "eager", "plain autograd"):
+        pairs[f"{name}, training step"] = training[name], training[name + ", rho = 0"]
+    return {what: tuple(100 * (r - 1) for r in ratio(*pair)) for what, pair in pairs.items()}
