@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tsbp_core import LIF, numpy_lif, plain_lif, surrogates, torch_lif
-from tsbp_core.chapters.frameworks import figures
+from tsbp_core.chapters.frameworks import defaults, figures, libraries, ways
 from tsbp_core.chapters.frameworks import study as frameworks
 from tsbp_core.lab import results
 
 
 def by_name(library):
-    return {way.name: way for way in frameworks.ways() if way.library == library}
+    return {way.name: way for way in ways.ways() if way.library == library}
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
@@ -20,10 +20,10 @@ def by_name(library):
 def test_fit_finds_the_rho_of_our_own_layer(reset, rho):
     lif = LIF(0.8, 1.0, reset, surrogates.Sigmoid(0.25), rho)
     x, g = frameworks.draw()
-    match = frameworks.Match(replace(lif, reset_gradient=0.5))
+    match = ways.Match(replace(lif, reset_gradient=0.5))
     found = frameworks.fit(lambda x: torch_lif.autograd_lif(x, lif), match, x, g)
     assert found["rho"] == pytest.approx(rho, abs=1e-6)
-    assert found["error"] < frameworks.TOLERANCE
+    assert found["error"] < defaults.TOLERANCE
     assert found["spikes"] == 0
     for end, distance in found["distance"].items():
         assert (distance < 1e-12) == (float(end) == rho)
@@ -33,17 +33,15 @@ def test_fit_says_so_where_no_rho_fits():
     lif = LIF(0.8, 1.0, "zero", surrogates.Sigmoid(0.25))
     x, g = frameworks.draw()
     wide = replace(lif, surrogate=surrogates.Sigmoid(0.5))
-    assert (
-        frameworks.fit(lambda x: torch_lif.lif(x, wide), frameworks.Match(lif), x, g)["error"] > 0.1
-    )
+    assert frameworks.fit(lambda x: torch_lif.lif(x, wide), ways.Match(lif), x, g)["error"] > 0.1
     soft = replace(lif, reset="subtract")
-    assert frameworks.fit(lambda x: torch_lif.lif(x, soft), frameworks.Match(lif), x, g)["spikes"]
+    assert frameworks.fit(lambda x: torch_lif.lif(x, soft), ways.Match(lif), x, g)["spikes"]
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 def test_late_reset_is_the_two_step_equations_in_the_other_order(reset):
     """By hand: u = (0.8 u + x)(1 - s) or 0.8 u + x - s, and the gradient by differences."""
-    match = frameworks.Match(LIF(0.8, 1.0, reset), late=True)
+    match = ways.Match(LIF(0.8, 1.0, reset), late=True)
     x, _ = frameworks.draw()
     u, s, expected = torch.zeros(50, dtype=x.dtype), torch.zeros(50, dtype=x.dtype), []
     for x_t in x:
@@ -52,7 +50,7 @@ def test_late_reset_is_the_two_step_equations_in_the_other_order(reset):
         s = (u >= 1.0).to(x.dtype)
         expected.append(s)
     assert torch.equal(match.spikes(x, 1.0), torch.stack(expected))
-    assert not torch.equal(match.spikes(x, 1.0), frameworks.Match(match.lif).spikes(x, 1.0))
+    assert not torch.equal(match.spikes(x, 1.0), ways.Match(match.lif).spikes(x, 1.0))
 
 
 def test_late_reset_with_a_gradient_done_by_hand():
@@ -61,7 +59,7 @@ def test_late_reset_with_a_gradient_done_by_hand():
     x, g = torch.tensor([[1.1], [0.5]], dtype=torch.float64), torch.tensor([[0.0], [1.0]])
     h1, h2 = (lif.surrogate.derivative(np.array(z)) for z in (0.1, 0.8 * 1.1 + 0.5 - 1.0 - 1.0))
     for rho in (0.0, 0.4, 1.0):
-        match = frameworks.Match(lif, late=True)
+        match = ways.Match(lif, late=True)
         _, found = frameworks.gradient(lambda x, m=match, r=rho: m.spikes(x, r), x, g)
         assert found[0, 0] == pytest.approx(h2 * (0.8 - rho * h1), rel=1e-12)
 
@@ -70,7 +68,7 @@ def test_spytorch_style_drops_the_term_unless_told_not_to():
     found = {name: frameworks.measure(way) for name, way in by_name("spytorch style").items()}
     assert [w["rho"] for w in found.values()] == pytest.approx([0.0, 1.0], abs=1e-6)
     assert all(w["error"] < 1e-12 and w["spikes"] == 0 for w in found.values())
-    assert frameworks.bump(frameworks._FastSigmoid.apply, 0.0) == (0.0, 1.0)
+    assert frameworks.bump(libraries._FastSigmoid.apply, 0.0) == (0.0, 1.0)
 
 
 def test_currents_stay_below_two_thresholds():
@@ -82,7 +80,7 @@ def test_currents_stay_below_two_thresholds():
 
 def test_exponential_is_the_slope_that_it_says():
     z = torch.linspace(-60, 60, 240001, dtype=torch.float64)
-    h = frameworks.Exponential(0.5).derivative(z)
+    h = defaults.Exponential(0.5).derivative(z)
     assert h.max().item() == pytest.approx(2.0, rel=1e-12)
     assert torch.trapezoid(h, z).item() == pytest.approx(2.0, rel=1e-6)
 
@@ -92,7 +90,7 @@ def test_shape_of_known_bumps():
     assert found["fires at threshold"] and found["nan in float32"] == []
     assert found["peak"] == pytest.approx(1.0)
     assert found["area"] == pytest.approx(0.4 * np.sqrt(2 * np.pi), rel=1e-6)
-    assert not frameworks.shape(frameworks._FastSigmoid.apply)["fires at threshold"]
+    assert not frameworks.shape(libraries._FastSigmoid.apply)["fires at threshold"]
 
 
 def test_shape_finds_the_nan_of_a_careless_sigmoid():
@@ -112,9 +110,9 @@ def committed():
 
 def test_committed_results_are_complete(committed):
     found = committed["results"]
-    names = [(way.library, way.name) for way in frameworks.ways()]
+    names = [(way.library, way.name) for way in ways.ways()]
     assert [(w["library"], w["name"]) for w in found["ways"]] == names
-    assert set(found["surrogates"]) == set(frameworks.SURROGATES)
+    assert set(found["surrogates"]) == set(defaults.SURROGATES)
     assert set(committed["settings"]["libraries"]) == set(frameworks.PACKAGES)
     pins = (results.PROJECT / "requirements-peers.txt").read_text()
     for name, version in committed["settings"]["libraries"].items():
@@ -125,13 +123,13 @@ def test_every_way_but_the_adjoint_is_reproduced(committed):
     apart = [
         w["name"]
         for w in committed["results"]["ways"]
-        if w["error"] >= frameworks.TOLERANCE or w["spikes"] or min(w["rho"], 1 - w["rho"]) > 1e-6
+        if w["error"] >= defaults.TOLERANCE or w["spikes"] or min(w["rho"], 1 - w["rho"]) > 1e-6
     ]
     assert apart == ["lif_feed_forward_adjoint_step()"]
 
 
 def test_our_surrogates_are_the_libraries_defaults(committed):
-    for library, surrogate in frameworks.SURROGATES.items():
+    for library, surrogate in defaults.SURROGATES.items():
         default = next(iter(committed["results"]["surrogates"][library].values()))
         ours = frameworks.shape(lambda z, h=surrogate: plain_lif.Spike.apply(z, h))
         for key in ("peak", "lowest", "area"):
@@ -147,12 +145,12 @@ def test_the_default_of_each_library(committed):
 
 
 def test_functions_that_the_chapter_shows_have_a_source():
-    for layer in frameworks.CALLS:
+    for layer in ways.CALLS:
         assert len(inspect.getsource(layer).splitlines()) <= 16
 
 
 def test_table_has_a_row_for_each_way_and_says_where_no_rho_fits(committed):
-    table = figures.table(committed)
+    table = figures.ways_table(committed)
     assert table.count("<code>") == len(committed["results"]["ways"])
     assert table.count("<td>none</td>") == 1
     for library, version in committed["settings"]["libraries"].items():

@@ -5,7 +5,7 @@ SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
 """A dense layer over 100 steps, and the first layer of the paper's CIFARNet with its batch."""
 SWEEP = (4, 8, 16, 64, 256)
 ELEMENTS = 1 << 25
-"""Neurons times steps where the steps vary alone: 134 MB in float32, larger than any cache."""
+"""Neurons times steps where the steps vary alone, 134 MB in float32, larger than any cache."""
 BLOCKS = (1, 2, 3, 4, 5, 8, 16)
 KEEP = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:"
 ALLOCATORS = {
@@ -15,7 +15,7 @@ ALLOCATORS = {
     },
     "default": {},
 }
-"""Environment of the process: freed memory kept and huge pages asked for, or neither."""
+"""Environment of the process, freed memory kept and huge pages asked for, or neither."""
 
 
 def measurements(names):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tsbp_core import LIF, numpy_lif
-from tsbp_core.chapters.frameworks.study import SURROGATES
+from tsbp_core.chapters.frameworks.defaults import SURROGATES
 from tsbp_core.page.explorer import METHODS, RESETS, Control, Explorer, Panel, Series, choice
 
 

@@ -3,7 +3,7 @@
 import html
 
 from tsbp_core import page
-from tsbp_core.chapters.frameworks import study as frameworks
+from tsbp_core.chapters.frameworks.defaults import reproduced
 from tsbp_core.page.style import FAINT, STYLES, axes
 
 
@@ -35,7 +35,7 @@ def equivalent_rhos(ways):
     return figure
 
 
-def table(document):
+def ways_table(document):
     """All measured ways as an HTML table, one row each, grouped by library."""
     versions = document["settings"]["libraries"]
     rows = []
@@ -46,7 +46,7 @@ def table(document):
             rows.append(f"{library} {versions.get(library, '')}")
         rows.append(
             (
-                f"{way['rho']:.3f}" if frameworks.reproduced(way) else "none",
+                f"{way['rho']:.3f}" if reproduced(way) else "none",
                 way["reset"] + (", late" if way["late"] else ""),
                 f"{way['error']:.0e}",
                 "yes" if way["default"] else "",

@@ -1,22 +1,20 @@
 """What other libraries do with the gradient through the reset, measured against ours.
 
-Each function of a library takes a current [T, n] and returns spikes, in the few lines that a user
-writes. ``fit`` asks which rho makes our neuron, set as ``Match`` says, give the same gradient. Run
+``fit`` asks which rho makes our neuron, set as ``Match`` says, give the same gradient. Run
 it with ``make frameworks``; the libraries come from ``requirements-peers.txt``.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from importlib import metadata
 
 import numpy as np
 import torch
 
-from tsbp_core import LIF, plain_lif, torch_lif
+from tsbp_core import LIF, torch_lif
+from tsbp_core.chapters.frameworks.defaults import TOLERANCE
+from tsbp_core.chapters.frameworks.libraries import _FastSigmoid, leaky
+from tsbp_core.chapters.frameworks.ways import ways
 from tsbp_core.lab import results
-from tsbp_core.neuron import charge, reset
-from tsbp_core.surrogates import Arctan, FastSigmoid, Sigmoid, Surrogate, namespace
 
 PACKAGES = {
     "snnTorch": "snntorch",
@@ -27,328 +25,6 @@ PACKAGES = {
 STEPS, NEURONS = 20, 50
 LOW, HIGH = -0.4, 1.2
 """Ends of the current's range. With decay 0.8 and threshold 1, u stays below two thresholds."""
-TOLERANCE = 1e-6
-"""Where spikes agree and the largest relative error is below it, a layer counts as reproduced."""
-
-
-@dataclass(frozen=True)
-class Exponential(Surrogate):
-    """h(z) = exp(-abs(z)/width) / width, the default of sinabs. Its unit is neither of ours.
-
-    The peak is 1/width and the area 2, whatever the width; ``unit`` must stay "peak".
-    """
-
-    width: float = 0.5
-
-    def _h(self, z):
-        return namespace(z).exp(-abs(z) / self.width) / self.width
-
-
-SURROGATES = {
-    "spytorch style": FastSigmoid(slope=100.0),
-    "snnTorch": Arctan(width=1 / math.pi),
-    "SpikingJelly": Sigmoid(width=0.25),
-    "Norse": FastSigmoid(slope=1.0),
-    "sinabs": Exponential(width=0.5),
-}
-"""Ours for each library's default."""
-
-
-def over_time(step, x, state):
-    """Spikes [T, n] of a ``step`` from (x[t], state) to (spikes, state)."""
-    spikes = []
-    for x_t in x.unbind(0):
-        s, state = step(x_t, state)
-        spikes.append(s)
-    return torch.stack(spikes)
-
-
-class _FastSigmoid(torch.autograd.Function):
-    """A step whose derivative is that of a fast sigmoid of slope 100, as in spytorch."""
-
-    @staticmethod
-    def forward(ctx, z):
-        ctx.save_for_backward(z)
-        return (z > 0).to(z.dtype)
-
-    @staticmethod
-    def backward(ctx, g):
-        (z,) = ctx.saved_tensors
-        return g / (100.0 * z.abs() + 1.0) ** 2
-
-
-def spytorch(x, detach=True):
-    """A loop in the order of spytorch: fire, then charge and reset at once."""
-
-    def step(x_t, mem):
-        s = _FastSigmoid.apply(mem - 1.0)
-        rst = s.detach() if detach else s
-        return s, (0.8 * mem + x_t) * (1.0 - rst)
-
-    return over_time(step, x, torch.zeros_like(x[0]))
-
-
-def leaky(x, **options):
-    """Return the spikes of snnTorch's Leaky."""
-    import snntorch
-
-    node = snntorch.Leaky(beta=0.8, **options)
-    return over_time(node, x, node.reset_mem())
-
-
-def leaky_attached(x, **options):
-    """Return the spikes of a Leaky whose delayed reset keeps its gradient."""
-    import snntorch
-
-    class Attached(snntorch.Leaky):
-        def mem_reset(self, mem):
-            return self.spike_grad(mem - self.threshold)
-
-    node = Attached(beta=0.8, **options)
-    return over_time(node, x, node.reset_mem())
-
-
-def lif_node(x, **options):
-    """Return the spikes of SpikingJelly's LIFNode."""
-    from spikingjelly.activation_based import neuron
-
-    node = neuron.LIFNode(tau=5.0, step_mode="m", **options)
-    return node(x)
-
-
-def lif_cell(x, **options):
-    """Return the spikes of Norse's LIFCell, of which its LIF layer is made."""
-    from norse.torch import LIFCell, LIFParameters
-
-    cell = LIFCell(p=LIFParameters(**options))
-    return over_time(cell, x, None)
-
-
-def lif_recurrent(x):
-    """Return the spikes of Norse's lif_step, of which LIFRecurrentCell is made."""
-    from norse.torch import LIFParameters, LIFState
-    from norse.torch.functional.lif import lif_step
-
-    zero, eye = torch.zeros_like(x[0]), torch.eye(x.shape[1], dtype=x.dtype)
-
-    def step(x_t, state):
-        return lif_step(x_t, state, eye, 0 * eye, LIFParameters())
-
-    return over_time(step, x, LIFState(zero, zero, zero))
-
-
-def lif_sparse(x):
-    """Return the spikes of Norse's lif_step_sparse."""
-    from norse.torch import LIFParameters, LIFState
-    from norse.torch.functional.lif import lif_step_sparse
-
-    zero, eye = torch.zeros_like(x[:1]), torch.eye(x.shape[1], dtype=x.dtype)
-
-    def step(x_t, state):
-        x_t = x_t[None].to_sparse()
-        s, state = lif_step_sparse(x_t, state, eye, 0 * eye, LIFParameters())
-        return s.to_dense(masked_grad=False)[0], state
-
-    return over_time(step, x, LIFState(zero.to_sparse(), zero, zero))
-
-
-def lif_adjoint(x):
-    """Return the spikes of Norse's adjoint step, whose backward pass has no surrogate."""
-    from norse.torch.functional.adjoint.lif_adjoint import lif_feed_forward_adjoint_step
-    from norse.torch.functional.lif import LIFFeedForwardState
-
-    zero = torch.zeros_like(x[0])
-    return over_time(lif_feed_forward_adjoint_step, x, LIFFeedForwardState(zero, zero))
-
-
-def lif_box(x, **options):
-    """Return the spikes of Norse's lif_box_feed_forward_step."""
-    from norse.torch.functional import lif_box as box
-
-    def step(x_t, state):
-        p = box.LIFBoxParameters(**options)
-        return box.lif_box_feed_forward_step(x_t, state, p)
-
-    return over_time(step, x, box.LIFBoxFeedForwardState(v=torch.zeros_like(x[0])))
-
-
-def iaf(x):
-    """Return the spikes of Norse's iaf_feed_forward_step: nothing leaks."""
-    from norse.torch.functional import iaf as functional
-
-    start = functional.IAFFeedForwardState(v=torch.zeros_like(x[0]))
-    return over_time(functional.iaf_feed_forward_step, x, start)
-
-
-def subtract(s, v, v_reset, threshold):
-    """Norse's soft reset, the gradient kept."""
-    return v - threshold * s
-
-
-def value_detached(s, v, v_reset, threshold):
-    """Norse's hard reset, the gradient dropped."""
-    return (1 - s.detach()) * v + s.detach() * v_reset
-
-
-def sinabs_lif(x, spike_fn="MultiSpike", reset_fn="MembraneSubtract"):
-    """Return the spikes of sinabs's LIF; ``reset_fn`` is a function, or the name of one."""
-    from sinabs import activation, layers
-
-    if isinstance(reset_fn, str):
-        reset_fn = getattr(activation, reset_fn)()
-    spike_fn = getattr(activation, spike_fn)
-    tau = -1 / math.log(0.8)
-    layer = layers.LIF(tau_mem=tau, spike_fn=spike_fn, reset_fn=reset_fn)
-    return layer(x[None])[0]
-
-
-def subtract_detached(spikes, state, threshold):
-    """A soft reset for sinabs, the gradient dropped."""
-    v = state["v_mem"] - threshold * spikes.detach()
-    return {**state, "v_mem": v}
-
-
-def zero_attached(spikes, state, threshold):
-    """A hard reset for sinabs, the gradient kept."""
-    return {**state, "v_mem": state["v_mem"] * (1 - spikes)}
-
-
-def delayed(x):
-    """The current one step later."""
-    return torch.cat([torch.zeros_like(x[:1]), x[:-1]])
-
-
-def synapse(x):
-    """Norse's synapse: a tenth of the trace i[t] = 0.8 i[t-1] + x[t]."""
-    return 0.1 * over_time(lambda x_t, i: (0.8 * i + x_t,) * 2, x, torch.zeros_like(x[0]))
-
-
-@dataclass(frozen=True)
-class Match:
-    """Our neuron for a library's.
-
-    Parameters
-    ----------
-    lif : LIF
-        With any rho, which is to be fitted.
-    current : callable, optional
-        What the library makes of its input before it is added to the membrane; nothing if None.
-    late : bool, default False
-        The reset comes after the next charge, u[t+1] = reset(lambda u[t] + x[t+1], s[t]): the two
-        step equations in the other order, which no setting of LIF does.
-    """
-
-    lif: LIF
-    current: Callable | None = None
-    late: bool = False
-
-    def spikes(self, x, rho):
-        """Spikes [T, n] of the input ``x`` [T, n], with the gradient of ``rho``."""
-        lif = replace(self.lif, reset_gradient=float(rho))
-        current = self.current(x) if self.current else x
-        if not self.late:
-            return torch_lif.lif(current, lif, "eager")
-
-        def step(x_t, state):
-            u, s = state
-            s = rho * s + (1 - rho) * s.detach()
-            u = reset(charge(x_t, u, lif), s, lif)
-            s = plain_lif.Spike.apply(u - lif.threshold, lif.surrogate)
-            return s, (u, s)
-
-        return over_time(step, current, (torch.zeros_like(x[0]),) * 2)
-
-
-CALLS = {
-    spytorch: "loop",
-    leaky: "Leaky",
-    leaky_attached: "Attached",
-    lif_node: "LIFNode",
-    lif_cell: "LIFCell",
-    lif_recurrent: "lif_step",
-    lif_sparse: "lif_step_sparse",
-    lif_adjoint: "lif_feed_forward_adjoint_step",
-    lif_box: "lif_box_feed_forward_step",
-    iaf: "iaf_feed_forward_step",
-    sinabs_lif: "LIF",
-}
-"""What each function calls in its library."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way of using a library: a layer with options, and the neuron of ours that it should be.
-
-    ``gain`` multiplies the study's currents where the library makes them smaller. ``default`` says
-    that nothing but the time constant is set.
-    """
-
-    library: str
-    layer: Callable
-    options: dict
-    match: Match
-    gain: float = 1.0
-    default: bool = False
-
-    @property
-    def name(self):
-        """Layer and options, as one writes them."""
-        words = [
-            f"{key}={getattr(value, '__name__', value if key.endswith('_fn') else repr(value))}"
-            for key, value in self.options.items()
-        ]
-        return f"{CALLS[self.layer]}({', '.join(words)})"
-
-
-def ways():
-    """All ways of using the libraries that the study looks at."""
-    found = []
-
-    def add(library, layer, reset="zero", /, options=None, default=False, decay=0.8, gain=1.0,
-            current=None, late=False):  # fmt: skip
-        options = options or {}
-        threshold = 1.0 - (options.get("v_reset") or 0.0)
-        lif = LIF(decay, threshold, reset, SURROGATES[library])
-        match = Match(lif, current, late)
-        found.append(Way(library, layer, options, match, gain, default))
-
-    loop = {"current": delayed, "late": True}
-    add("spytorch style", spytorch, default=True, **loop)
-    add("spytorch style", spytorch, options={"detach": False}, **loop)
-
-    zero, at_once = {"reset_mechanism": "zero"}, {"reset_delay": False}
-    add("snnTorch", leaky, "subtract", default=True, late=True)
-    add("snnTorch", leaky_attached, "subtract", late=True)
-    add("snnTorch", leaky, "subtract", options=at_once)
-    add("snnTorch", leaky, options=zero)
-    add("snnTorch", leaky_attached, options=zero)
-    add("snnTorch", leaky, options=zero | at_once)
-
-    leak = {"current": lambda x: x / 5, "gain": 5.0}
-    dropped, soft = {"detach_reset": True}, {"v_reset": None}
-    add("SpikingJelly", lif_node, default=True, **leak)
-    add("SpikingJelly", lif_node, options=dropped, **leak)
-    add("SpikingJelly", lif_node, "subtract", options=soft, **leak)
-    add("SpikingJelly", lif_node, "subtract", options=soft | dropped, **leak)
-    add("SpikingJelly", lif_node, options={"v_reset": 0.2, "decay_input": False})
-
-    cell = {"decay": 0.9, "current": synapse, "gain": 2.0}
-    box = {"decay": 0.9, "current": lambda x: x / 10, "gain": 10.0}
-    add("Norse", lif_cell, default=True, **cell)
-    add("Norse", lif_recurrent, default=True, **cell)
-    add("Norse", lif_sparse, default=True, **cell)
-    add("Norse", lif_adjoint, **cell)
-    add("Norse", iaf, default=True, decay=1.0)
-    add("Norse", lif_box, default=True, **box)
-    add("Norse", lif_box, options={"reset_method": value_detached}, **box)
-    add("Norse", lif_box, "subtract", options={"reset_method": subtract}, **box)
-
-    add("sinabs", sinabs_lif, "subtract", default=True, **leak)
-    add("sinabs", sinabs_lif, "subtract", options={"reset_fn": subtract_detached}, **leak)
-    add("sinabs", sinabs_lif, options={"reset_fn": "MembraneReset"}, **leak)
-    add("sinabs", sinabs_lif, options={"reset_fn": zero_attached}, **leak)
-    add("sinabs", sinabs_lif, "subtract", options={"spike_fn": "SingleSpike"}, **leak)
-    return found
 
 
 def gradient(layer, x, g):
@@ -481,7 +157,7 @@ def shape(spike):
     }
 
 
-def train(layer, x):
+def spikes_of_one(layer, x):
     """Spikes of one neuron on a list of currents."""
     return layer(torch.tensor(x, dtype=torch.float64)[:, None]).detach()[:, 0].tolist()
 
@@ -528,9 +204,9 @@ def surprises():
         },
         "two thresholds": {
             "current": LARGE,
-            "reset_delay=False": train(lambda x: leaky(x, reset_delay=False), LARGE),
+            "reset_delay=False": spikes_of_one(lambda x: leaky(x, reset_delay=False), LARGE),
             "membrane after": membrane,
-            "ours": train(lambda x: torch_lif.lif(x, LIF(0.8, reset="subtract")), LARGE),
+            "ours": spikes_of_one(lambda x: torch_lif.lif(x, LIF(0.8, reset="subtract")), LARGE),
         },
         "reset_value": silence,
         "alpha": {f"{a:g}": bump(lambda z, a=a: threshold(z, "super", a), 0.1)[1] for a in alphas},
@@ -552,11 +228,6 @@ def study():
         },
         "surprises": surprises(),
     }
-
-
-def reproduced(way):
-    """Whether a measured way has our neuron's spikes, and its gradient at the rho found."""
-    return way["spikes"] == 0 and way["error"] < TOLERANCE
 
 
 def main():

@@ -14,7 +14,7 @@ from tsbp_core.chapters.cifar10 import plan
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.escape.gradients import LOSSES
-from tsbp_core.chapters.frameworks import study as frameworks
+from tsbp_core.chapters.frameworks.defaults import reproduced
 from tsbp_core.chapters.growth import outcomes as growth
 from tsbp_core.chapters.growth import plan as growth_plan
 from tsbp_core.chapters.growth import probe, report, verdicts
@@ -138,7 +138,7 @@ def claims():
     rules = verdicts.rules(ends)
     ruled = {"stands": True, "refuted": False, "undecided": None}
     ways = results.load("frameworks")["results"]["ways"]
-    equal = [way for way in ways if frameworks.reproduced(way)]
+    equal = [way for way in ways if reproduced(way)]
     defaults = {round(way["rho"]) for way in equal if way["default"]}
 
     def nearer(width):
