@@ -1,32 +1,13 @@
-from dataclasses import replace
-
-import pytest
-
-from tsbp_core.chapters.verdict import ledger
+from tsbp_core.chapters.verdict import figures, ledger, trained_claims
+from tsbp_core.chapters.verdict.claim import Claim, commands
 from tsbp_core.lab import results
-
-
-def test_effects_have_verdicts_of_their_intervals():
-    effect = ledger.Effect("task", "setting", 0.4, 0.2, 0.6, "decades")
-    assert effect.verdict == "keep"
-    assert effect.strength == pytest.approx(2)
-    assert effect.text == "+0.40 [+0.20, +0.60] decades"
-    assert replace(effect, low=-0.1).verdict == "either"
-    assert replace(effect, mean=-0.4, low=-0.6, high=-0.2, unit="points").verdict == "drop"
-
-
-def test_every_study_that_trains_is_among_the_effects():
-    found = ledger.effects()
-    assert {effect.unit for effect in found} == {"decades", "points"}
-    assert len({effect.task for effect in found}) == 6
-    assert all(effect.low < effect.mean < effect.high for effect in found)
 
 
 def test_claims_name_their_results_and_commands():
     makefile = (results.PROJECT / "Makefile").read_text()
     for claim in ledger.claims():
         assert claim.files
-        for command in ledger.commands(claim):
+        for command in commands(claim):
             assert f"{command.split()[1]}" in makefile
 
 
@@ -46,7 +27,7 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     before = verdicts()
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
     monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
-    monkeypatch.setattr(ledger, "toy_gain", lambda optimizer: (-0.1, -0.2, 0.0))
+    monkeypatch.setattr(trained_claims, "toy_gain", lambda optimizer: (-0.1, -0.2, 0.0))
     changed = {text for text, holds in verdicts().items() if holds != before[text]}
     assert changed == {
         "In fused code the term costs a few percent at most.",
@@ -55,8 +36,8 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
 
 
 def test_table_escapes_and_says_what_does_not_hold():
-    claim = ledger.Claim("us", "1 < 2", "3", ("escape",), False)
-    text = ledger.table([claim])
+    claim = Claim("us", "1 < 2", "3", ("escape",), False)
+    text = figures.claims_table([claim])
     assert "1 &lt; 2" in text
     assert "does not agree" in text
     assert "make escape" in text

@@ -1,10 +1,14 @@
 """What chapter 13 draws."""
 
+import html
+
+from tsbp_core import page
+from tsbp_core.chapters.verdict.claim import commands
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, axes
 
 
 def evidence(effects):
-    """What keeping the term changes in each setting, by how clearly; a list of ``ledger.Effect``.
+    """What keeping the term changes in each setting, by how clearly; a list of ``effects.Effect``.
 
     Right: keep, blue circles; left: drop, orange squares; grey diamonds: the interval contains
     zero. The effect itself is written beside its row. The axis is linear inside the grey band,
@@ -33,3 +37,18 @@ def evidence(effects):
     ax.minorticks_off()
     ax.margins(x=0.1)
     return figure
+
+
+def claims_table(claims):
+    """A list of ``Claim`` as an HTML table."""
+    words = {True: "agrees", False: "does not agree", None: "open"}
+    rows = []
+    for claim in claims:
+        made = "<br>".join(
+            f"<code>{name}</code><br><code>{command}</code>"
+            for name, command in zip(claim.files, commands(claim), strict=True)
+        )
+        cells = claim.source, html.escape(claim.text), html.escape(claim.measured)
+        rows.append((*cells, made, words[claim.holds]))
+    heads = ("whose", "claim", "measured", "results, command", "verdict")
+    return page.table(heads, rows)
