@@ -29,6 +29,16 @@ def test_equivalence_agrees_with_the_90_percent_interval(rng):
     assert statistics.equivalence([1.0, 2.0, 4.0], 0.5) == one_sided
 
 
+def test_equivalence_at_its_edge():
+    """Where the 90 % interval touches the margin, on either side, the p-value is 0.05."""
+    values = np.array([0.1, 0.4, 0.2, 0.7])
+    _, high = statistics.t_interval(values, 0.9)
+    for mirrored in (values, -values):
+        assert statistics.equivalence(mirrored, high) == pytest.approx(0.05)
+        assert statistics.equivalence(mirrored, 1.001 * high) < 0.05
+        assert statistics.equivalence(mirrored, 0.999 * high) > 0.05
+
+
 def test_bootstrap_of_the_median():
     low, high = statistics.bootstrap_interval(np.r_[np.zeros(60), 100.0], statistic=np.median)
     assert low == high == 0.0

@@ -1,3 +1,7 @@
+import itertools
+from collections import Counter
+
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +21,36 @@ def test_augmentation_moves_pixels_and_invents_none():
         middle = after[:, 16, 4:28]
         steps = middle.diff(dim=1)
         assert (steps == 1).all() or (steps == -1).all()
+
+
+def test_augmentation_shifts_and_flips_evenly():
+    """Pixels say where they come from; 1,000 images see every shift, with and without a flip."""
+    rows, columns = np.mgrid[:8, :8]
+    images = torch.from_numpy(np.stack([rows, columns])).expand(1000, 2, 8, 8).float()
+    moved = network.augment(images, torch.Generator().manual_seed(0), 2).numpy()
+    line = np.pad(np.arange(8), 2, mode="reflect")
+    expected = {
+        (*line[start : start + 8][::direction],): (start - 2, direction)
+        for start in range(5)
+        for direction in (1, -1)
+    }
+    seen = Counter()
+    for down, across in moved:
+        assert (down == down[:, :1]).all()
+        assert (across == across[:1]).all()
+        seen[(*expected[(*down[:, 0],)], *expected[(*across[0],)])] += 1
+    assert set(seen) == set(itertools.product(range(-2, 3), [1], range(-2, 3), [1, -1]))
+    assert 450 < sum(count for shifted, count in seen.items() if shifted[-1] < 0) < 550
+    assert max(seen.values()) < 50
+
+
+def test_normalised_images_have_the_data_sets_mean_and_deviation():
+    mean, deviation = torch.tensor(network.MEAN), torch.tensor(network.STD)
+    colours = 255 * torch.stack([mean, mean + deviation])
+    images = colours[:, :, None, None].expand(2, 3, 4, 5)
+    found = network.normalised(images)
+    assert torch.allclose(found[0], torch.zeros(3, 4, 5), atol=1e-6)
+    assert torch.allclose(found[1], torch.ones(3, 4, 5), atol=1e-6)
 
 
 def test_first_convolution_runs_once():

@@ -4,34 +4,52 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.cifar10 import outcomes, plan, study
 from tsbp_core.chapters.cifar10.settings import Settings
-from tsbp_core.lab import datasets, results
+from tsbp_core.lab import checkpoints, datasets, results
+
+TINY = Settings(network="2C3-P8", steps=2, batch=10, limit=40, epochs=10, held_out=10)
 
 
-def write_cifar(root):
-    folder = root / datasets.FOLDER
-    folder.mkdir(parents=True)
-    records = np.random.default_rng(0).integers(
-        0, 10, (datasets.RECORDS, datasets.RECORD), dtype=np.uint8
-    )
+def command(folder):
+    """``make cifar10 STUDY=smoke`` of a tiny network, few images, one thread, into ``folder``."""
+    threads = torch.get_num_threads()
+    runs = [plan.TrainingRun(f"rho{r:g}", replace(TINY, reset_gradient=r), 0) for r in plan.RHOS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "PROJECT", folder)
+        patch.setattr(results, "RESULTS", folder / "data" / "results")
+        patch.setattr(datasets, "RECORDS", 10)
+        patch.setattr(os, "cpu_count", lambda: 1)
+        patch.setitem(plan.STUDIES, "smoke", lambda: runs)
+        study.main(["smoke", "--root", str(folder.parent), "--jobs", "1"])
+    torch.set_num_threads(threads)
+
+
+PROGRAM = "import pathlib, sys, test_study; test_study.command(pathlib.Path(sys.argv[1]))"
+
+
+def process(folder, before=""):
+    """``command`` in a process of its own, after the lines ``before``."""
+    words = [sys.executable, "-c", before + PROGRAM, str(folder)]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(words, cwd=Path(__file__).parent, **pipes)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Beside CIFAR-10, or rather 10 records of noise in each of its files."""
+    (tmp_path / datasets.FOLDER).mkdir()
+    records = np.random.default_rng(0).integers(0, 10, (10, datasets.RECORD), dtype=np.uint8)
     for name in (*datasets.TRAIN, datasets.TEST):
-        records.tofile(folder / name)
-
-
-PROGRAM = (
-    "import sys, pathlib\n"
-    "from tsbp_core.lab import results\n"
-    "from tsbp_core.chapters.cifar10 import study as cifar10_study\n"
-    "results.PROJECT = pathlib.Path(sys.argv[1])\n"
-    "results.RESULTS = results.PROJECT / 'data' / 'results'\n"
-    "cifar10_study.main(['smoke', '--root', sys.argv[2], '--jobs', '1'])\n"
-)
+        records.tofile(tmp_path / datasets.FOLDER / name)
+    return tmp_path / "out"
 
 
 def records(folder):
@@ -45,68 +63,64 @@ def records(folder):
     return found
 
 
-def test_command_line_survives_kill_9_and_does_nothing_twice(tmp_path):
+def test_command_line_survives_kill_9_and_does_nothing_twice(folder, capsys):
     """Killed in the middle and started again, the command ends with the bits of an uncut study."""
-    write_cifar(tmp_path)
-
-    def command(out):
-        return [sys.executable, "-c", PROGRAM, str(tmp_path / out), str(tmp_path)]
-
-    subprocess.run(command("whole"), check=True, capture_output=True)
-    process = subprocess.Popen(command("cut"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "cut").rglob("*.pt")) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not records(tmp_path / "cut")
-    subprocess.run(command("cut"), check=True, capture_output=True)
-    assert records(tmp_path / "cut") == records(tmp_path / "whole")
-    assert list(records(tmp_path / "cut")) == ["rho0-seed0.json", "rho1-seed0.json"]
-    files = list((tmp_path / "cut").rglob("*.json"))
+    cut = process(folder)
+    while not list(folder.rglob("*.pt")) and cut.poll() is None:
+        time.sleep(0.002)
+    cut.kill()
+    cut.communicate()
+    assert cut.returncode == -signal.SIGKILL
+    assert not records(folder)
+    (checkpoint,) = folder.rglob("*.pt")
+    assert 0 < len(checkpoints.load(checkpoint)["state"]["epochs"]) < TINY.epochs
+    command(folder)
+    whole = folder.with_name("whole")
+    command(whole)
+    assert records(folder) == records(whole)
+    assert list(records(folder)) == ["rho0-seed0.json", "rho1-seed0.json"]
+    files = list(folder.rglob("*.json"))
     times = [file.stat().st_mtime_ns for file in files]
-    again = subprocess.run(command("cut"), check=True, capture_output=True, text=True)
-    assert "all 2 runs are in" in again.stdout
+    capsys.readouterr()
+    command(folder)
+    assert "all 2 runs are in" in capsys.readouterr().out
     assert times == [file.stat().st_mtime_ns for file in files]
 
 
-def test_two_processes_share_a_study(tmp_path):
-    write_cifar(tmp_path)
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out"), str(tmp_path)]
-    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate()[1] for process in both]
-    for process, error in zip(both, errors, strict=True):
-        assert process.returncode == 0 or "being computed by other processes" in error
-    assert {process.returncode for process in both} <= {0, 1}
-    assert len(records(tmp_path / "out")) == 2
-    assert not list((tmp_path / "out").rglob("*.corrupt"))
+def test_two_processes_share_a_study(folder):
+    both = [process(folder) for _ in range(2)]
+    errors = [one.communicate()[1] for one in both]
+    for one, error in zip(both, errors, strict=True):
+        assert one.returncode == 0 or "being computed by other processes" in error
+    assert {one.returncode for one in both} <= {0, 1}
+    assert len(records(folder)) == 2
+    assert not list(folder.rglob("*.corrupt"))
 
 
-def test_a_full_disk_stops_with_a_message(tmp_path, monkeypatch):
-    write_cifar(tmp_path)
+def test_a_full_disk_stops_with_a_message(folder):
     limit = (
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
     )
-    command = [sys.executable, "-c", limit + PROGRAM, str(tmp_path / "out"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "has no room left" in done.stderr
-    assert "Traceback" not in done.stderr
-    files = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    full = process(folder, before=limit)
+    _, error = full.communicate()
+    assert full.returncode == 1
+    assert "has no room left" in error
+    assert "Traceback" not in error
+    files = [file for file in folder.rglob("*") if file.is_file()]
     assert all(file.suffix == ".lock" for file in files)
 
 
-@pytest.mark.parametrize("study", [s for s in plan.STUDIES if s != "smoke"])
-def test_committed_runs_are_those_of_the_study(study):
-    runs = plan.STUDIES[study]()
-    there = [run for run in runs if outcomes.path(study, run).exists()]
-    files = list((results.RESULTS / f"cifar10-{study}").glob("*.json"))
+@pytest.mark.parametrize("name", [s for s in plan.STUDIES if s != "smoke"])
+def test_committed_runs_are_those_of_the_study(name):
+    runs = plan.STUDIES[name]()
+    there = [run for run in runs if outcomes.path(name, run).exists()]
+    files = list((results.RESULTS / f"cifar10-{name}").glob("*.json"))
     assert len(there) == len(files)
-    assert study != "grid" or len(there) == len(runs)
+    assert name != "grid" or len(there) == len(runs)
     for run in there:
-        found = results.load(run.record(study))
+        found = results.load(run.record(name))
         # A setting that came after a record was written had its default.
         defaults = {**asdict(Settings()), "seed": run.seed}
         recorded = {k: v for k, v in found["settings"].items() if k != "threads"}

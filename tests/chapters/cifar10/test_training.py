@@ -158,11 +158,6 @@ def test_steps_that_cannot_double_are_named(steps, doublings):
         replace(TINY, epochs=4, steps=steps, doublings=doublings)
 
 
-def test_bfloat16_trains(data):
-    run = training.train(replace(TINY, precision="bfloat16"), 0, data)
-    assert not run["diverged"]
-
-
 def test_an_optimizer_that_is_not_known_is_named(data):
     with pytest.raises(ValueError, match="'adam'"):
         training.train(replace(TINY, optimizer="adam"), 0, data)

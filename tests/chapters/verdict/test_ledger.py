@@ -1,35 +1,36 @@
-from tsbp_core.chapters.verdict import ledger
+from tsbp_core.chapters.verdict import claim, figures, ledger, trained_claims
+from tsbp_core.chapters.verdict.claim import Claim, commands
 from tsbp_core.lab import results
 
 
 def test_claims_name_their_results_and_commands():
     makefile = (results.PROJECT / "Makefile").read_text()
-    for claim in ledger.claims():
-        assert claim.files
-        for command in ledger.commands(claim):
+    for made in ledger.claims():
+        assert made.files
+        for command in commands(made):
             assert f"{command.split()[1]}" in makefile
 
 
 def verdicts():
-    return {claim.text: claim.holds for claim in ledger.claims()}
+    return {made.text: made.holds for made in ledger.claims()}
 
 
 def test_some_claims_do_not_hold():
     """Else a ledger would be praise: what was expected and did not come is in it."""
-    wrong = [claim for claim in ledger.claims() if claim.holds is False]
+    wrong = [made for made in ledger.claims() if made.holds is False]
     assert len(wrong) >= 4
-    assert sum(claim.source.startswith("announced") for claim in wrong) == 4
+    assert sum(made.source.startswith("announced") for made in wrong) == 4
 
 
 def test_what_wide_intervals_cannot_bear_out_is_open():
     """No gain beyond 0.5, from -1 to 1: nobody knows."""
-    assert ledger.no_more_than(0.5, [(0.0, -0.2, 0.2), (0.0, -1.0, 0.4)]) is True
-    assert ledger.no_more_than(0.5, [(0.0, -0.2, 0.2), (0.0, -1.0, 1.0)]) is None
-    assert ledger.no_more_than(0.5, [(0.8, 0.6, 1.0), (0.0, -1.0, 1.0)]) is False
-    assert ledger.no_harm({"equal": 3, "help": 1}) is True
-    assert ledger.no_harm({"equal": 3, "open": 1}) is None
-    assert ledger.no_harm({"open": 3, "harm": 1}) is False
-    assert ledger.signs([(1, 0.5, 2), (0, -1, 1), (-1, -2, -0.5), (1, 0.1, 2)])[1:] == (2, 1, 1)
+    assert claim.no_more_than(0.5, [(0.0, -0.2, 0.2), (0.0, -1.0, 0.4)]) is True
+    assert claim.no_more_than(0.5, [(0.0, -0.2, 0.2), (0.0, -1.0, 1.0)]) is None
+    assert claim.no_more_than(0.5, [(0.8, 0.6, 1.0), (0.0, -1.0, 1.0)]) is False
+    assert claim.no_harm({"equal": 3, "help": 1}) is True
+    assert claim.no_harm({"equal": 3, "open": 1}) is None
+    assert claim.no_harm({"open": 3, "harm": 1}) is False
+    assert claim.signs([(1, 0.5, 2), (0, -1, 1), (-1, -2, -0.5), (1, 0.1, 2)]) == (2, 1, 4)
     found = verdicts()
     assert found["On CIFAR-10 there is not much improvement."] is None
     bound = "With Adam and h no higher than the bound for one step, the term does no harm."
@@ -45,9 +46,9 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     before = verdicts()
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
     monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
-    monkeypatch.setattr(ledger, "toy_gains", lambda optimizer: [(-0.1, -0.2, -0.05)] * 6)
+    monkeypatch.setattr(trained_claims, "toy_gains", lambda optimizer: [(-0.1, -0.2, -0.05)] * 6)
     rules = dict.fromkeys(("keep, in the end", "keep, for speed", "drop", "bound"), "refuted")
-    monkeypatch.setattr(ledger.verdicts, "rules", lambda by_name: rules)
+    monkeypatch.setattr(trained_claims.verdicts, "rules", lambda by_name: rules)
     changed = {text for text, holds in verdicts().items() if holds is not before[text]}
     toy = "A toy neuron trains more robustly to the learning rate with the term"
     bound = "With Adam and h no higher than the bound for one step, the term does no harm."
@@ -65,8 +66,8 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
 
 
 def test_table_escapes_and_says_what_does_not_hold():
-    claim = ledger.Claim("us", "1 < 2", "3", ("escape",), False)
-    text = ledger.table([claim])
+    made = Claim("us", "1 < 2", "3", ("escape",), False)
+    text = figures.claims_table([made])
     assert "1 &lt; 2" in text
     assert "does not agree" in text
     assert "make escape" in text

@@ -195,6 +195,12 @@ def summaries(found, family):
     }
 
 
+def by_family():
+    """``summaries`` of the committed results by family."""
+    found = load()
+    return {family: summaries(found, family) for family in plan.FAMILIES}
+
+
 def rules(by_name):
     """The plan's three rules on the summaries of the family "verdict", as words.
 

@@ -55,6 +55,31 @@ class Effect:
         return f"{interval_text(self.mean, self.low, self.high)} {self.unit}"
 
 
+def toy_gains(optimizer):
+    """Decades of robust width that the toy neuron gains by the term, means and intervals.
+
+    Of both resets and all targets, on the wide grid; the first is the hard reset's and the random
+    target's. Intervals of 95 %, by the bootstrap of chapter 5.
+    """
+    found = toy.load("wide")
+    return [
+        toy.gain(*conditions.pair(found, Condition(reset, target, optimizer, 1.0)))
+        for reset in ("zero", "subtract")
+        for target in ("random", "teacher", "regular")
+    ]
+
+
+def gain_by_change():
+    """Points that the term gains after each change of chapter 7's network, mean and interval.
+
+    The intervals are widened for the number of changes, by Bonferroni.
+    """
+    pairs = cifar10.by_change(cifar10.collect("factors"))
+    return {
+        change: cifar10.gain(pair, cifar10_plan.CHANGES_LEVEL) for change, pair in pairs.items()
+    }
+
+
 def toy_rows():
     """Decades of learning rate that work, for the random target and the hard reset."""
     for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):

@@ -1,5 +1,9 @@
 """What chapter 13 draws."""
 
+import html
+
+from tsbp_core import page
+from tsbp_core.chapters.verdict.claim import commands
 from tsbp_core.chapters.verdict.effects import MANIFOLDS
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, axes
 
@@ -54,3 +58,18 @@ def evidence(effects):
         ax.tick_params(axis="x", labelsize=9)
     found[-1].set(xlabel="← drop      gain by the term      keep →")
     return figure
+
+
+def claims_table(claims):
+    """A list of ``Claim`` as an HTML table."""
+    words = {True: "agrees", False: "does not agree", None: "open"}
+    rows = []
+    for claim in claims:
+        made = "<br>".join(
+            f"<code>{name}</code><br><code>{command}</code>"
+            for name, command in zip(claim.files, commands(claim), strict=True)
+        )
+        cells = claim.source, html.escape(claim.text), html.escape(claim.measured)
+        rows.append((*cells, made, words[claim.holds]))
+    heads = ("whose", "claim", "measured", "results, command", "verdict")
+    return page.table(heads, rows)
