@@ -16,7 +16,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup inputs book test pdf lab toy toy-wide toy-map toy-why toy-explorer cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
+.PHONY: help setup inputs book test pdf lab toy toy-wide toy-map toy-why toy-explorer toy-presets cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,7 +33,7 @@ $(READY): requirements.txt pyproject.toml
 # What chapters read: files with their names, whether CIFAR-10 is there, and a compiler.
 inputs:
 	@mkdir -p _build
-	@find tsbp_core data/results requirements.txt -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
+	@find tsbp_core data/results requirements.txt book/one_neuron.py -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
 	@ls data "$$TSBP_DATA" 2>/dev/null | grep -s batches-bin >> _build/inputs || true
 	@for name in "$$CXX" g++ clang++; do command -v "$$name"; done >> _build/inputs || true
 
@@ -59,6 +59,9 @@ lab: $(READY)  ## Open the chapters in JupyterLab
 toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (minutes, resumable)
 toy toy-wide toy-map toy-why toy-explorer: $(READY)
 	$(BIN)/python -m tsbp_core.chapters.toy.study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
+
+toy-presets: $(READY)  ## What the playground's presets give with 100 seeds (a minute)
+	$(BIN)/python -m tsbp_core.chapters.toy.presets --jobs $(JOBS)
 
 cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factors, larger, headline, ...)
 	$(BIN)/python -m tsbp_core.chapters.cifar10.study $(STUDY) --jobs $(JOBS)

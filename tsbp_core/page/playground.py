@@ -1,0 +1,35 @@
+"""The playground: neurons learn in the page, by the engine in JavaScript."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from IPython.display import HTML
+
+_HERE = Path(__file__).parent
+SCRIPTS = ("random", "engine", "population", "chart", "settings", "picture", "playground")
+"""Each uses those before it; in the page they are one module."""
+
+
+def show(presets, compact=False, full="playground.html"):
+    """Return the playground as HTML that makes no request.
+
+    Parameters
+    ----------
+    presets : list of dict
+        Its buttons: ``name``, ``settings`` as the text of a link, ``caption``, ``chapter`` (the
+        name of the page that says more). The first is shown at the start.
+    compact : bool, default False
+        Four sliders alone, and a link to the page ``full``, which has them all.
+    """
+    data = {"compact": compact, "full": full, "presets": presets}
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    name = "tsbp-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    script = "\n".join((_HERE / f"{part}.js").read_text() for part in SCRIPTS)
+    kind = "tsbp-playground compact" if compact else "tsbp-playground"
+    return HTML(
+        f"<style>{(_HERE / 'playground.css').read_text()}</style>"
+        f'<div class="{kind}" id="{name}">'
+        f'<script type="application/json">{text}</script></div>'
+        f'<script type="module">{script}</script>'
+    )
