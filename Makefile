@@ -34,7 +34,7 @@ $(READY): requirements.txt pyproject.toml
 inputs:
 	@mkdir -p _build
 	@find tsbp_core data/results requirements.txt book/one_neuron.py -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
-	@ls data "$$TSBP_DATA" 2>/dev/null | grep -s batches-bin >> _build/inputs || true
+	@ls -d data/cifar-10-batches-bin "$$TSBP_DATA" "$$TSBP_DATA"/cifar-10-batches-bin 2>/dev/null >> _build/inputs || true
 	@for name in "$$CXX" g++ clang++; do command -v "$$name"; done >> _build/inputs || true
 
 # Sphinx and the cache of executed chapters know the notebooks only: drop what they remember when

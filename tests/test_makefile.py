@@ -55,6 +55,15 @@ def test_any_change_of_what_chapters_read_is_seen(folder):
     assert inputs(folder) == seen[-1]
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_data_elsewhere_are_seen(folder, tmp_path, inside):
+    unpacked = tmp_path / "my data" / "cifar-10-batches-bin"
+    named = str(unpacked if inside else unpacked.parent)
+    without = inputs(folder, TSBP_DATA=named)
+    unpacked.mkdir(parents=True)
+    assert inputs(folder, TSBP_DATA=named) != without
+
+
 def test_a_compiler_that_came_is_seen(folder, tmp_path):
     compiler = tmp_path / "my-c++"
     without = inputs(folder, CXX=str(compiler))

@@ -154,6 +154,30 @@ def test_root_may_be_the_current_folder(tmp_path, monkeypatch):
     assert datasets.available("..")
 
 
+@pytest.mark.parametrize(
+    "root", ["~/my data", "~/my data/", "my data", "./my data/", "a/../my data"]
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_paths_as_users_write_them(tmp_path, monkeypatch, no_download, root, inside):
+    """As an argument and in the environment, whatever a shell would have made of them."""
+    write_folder(tmp_path / "my data")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    root = f"{root}/{datasets.FOLDER}/" if inside else root
+    assert len(datasets.cifar10(root).test_labels) == 5
+    monkeypatch.setenv("TSBP_DATA", root)
+    assert datasets.available()
+
+
+def test_a_root_below_the_folder_is_not_taken_for_it(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path)
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert datasets.available("..")
+    assert not datasets.available(".")
+
+
 def test_default_root_is_data_of_the_project_or_else_of_the_current_folder(tmp_path, monkeypatch):
     project, current = tmp_path / "project", tmp_path / "current"
     current.mkdir()
@@ -302,8 +326,13 @@ def test_links_in_the_archive_are_not_followed(tmp_path, monkeypatch):
         (record_bytes(0)[:-1], "is truncated: 15,364 bytes, not 15,365."),
         (record_bytes(0) + b"x", "is oversized: 15,366 bytes, not 15,365."),
         (b"\x0a" + record_bytes(0)[1:], "has a label 10; labels are 0 to 9."),
+        (bytes(SIZE), "is damaged: 5 images of one value throughout."),
+        (
+            record_bytes(0)[: 4 * datasets.RECORD] + b"\x01" + b"\xff" * (datasets.RECORD - 1),
+            "is damaged: 1 images of one value throughout.",
+        ),
     ],
-    ids=["truncated", "oversized", "label"],
+    ids=["truncated", "oversized", "label", "zeros", "one"],
 )
 def test_bad_files(tmp_path, name, content, message):
     folder = write_folder(tmp_path, **{name.removesuffix(".bin"): content})

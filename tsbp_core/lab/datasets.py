@@ -60,7 +60,8 @@ def cifar10(root=None):
     ------
     DatasetError
         If the network, the archive, the disk or a file is at fault: missing, not the published
-        one, of the wrong size, with a label above 9. Nothing half-written stays.
+        one, of the wrong size, with a label above 9 or an image of one value. Nothing
+        half-written stays.
     """
     folder = _folder(root)
     if not folder.exists():
@@ -78,7 +79,7 @@ def available(root=None):
 def _folder(root):
     project = Path(__file__).resolve().parents[2] / "data"
     root = root or os.environ.get("TSBP_DATA") or (project if project.is_dir() else "data")
-    root = Path(root).absolute()
+    root = Path(os.path.abspath(Path(root).expanduser()))
     return root if root.name == FOLDER else root / FOLDER
 
 
@@ -96,7 +97,11 @@ def _read(path):
     labels = records[:, 0].astype(np.int64)
     if labels.max() > 9:
         raise DatasetError(f"{path} has a label {labels.max()}; labels are 0 to 9. {redo}")
-    return records[:, 1:].reshape(RECORDS, 3, 32, 32), labels
+    pixels = records[:, 1:]
+    flat = (pixels == pixels[:, :1]).all(axis=1).sum()  # as in a file of zeros; no true image is
+    if flat:
+        raise DatasetError(f"{path} is damaged: {flat:,} images of one value throughout. {redo}")
+    return pixels.reshape(RECORDS, 3, 32, 32), labels
 
 
 def _fetch(folder):

@@ -133,8 +133,11 @@ class Explorer:
     def _frame_or_message(self, settings):
         try:
             return self._html((), [self.frame(**settings)])
-        except ValueError as error:
-            return HTML(f"<p role='alert'>{html.escape(str(error))}</p>")
+        except Exception as error:  # a reader who slides should get a sentence, whatever it is
+            text = str(error)
+            if not isinstance(error, (ValueError, RuntimeError)):
+                text = f"{type(error).__name__}: {error}"
+            return HTML(f"<p role='alert'>{html.escape(text)}</p>")
 
     def _html(self, controls, frames):
         pool, known = [], {}

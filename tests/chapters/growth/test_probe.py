@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsbp_core import numpy_lif, torch_lif
+from tsbp_core import LIF, numpy_lif, torch_lif
 from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import probe
 
@@ -33,6 +33,11 @@ def test_jacobians_and_their_products_are_those_of_autograd(reset, unit, rho):
 def test_a_product_of_three_by_hand():
     J = np.array([[2.0], [-3.0], [0.5], [7.0]])
     assert steps.reach(J).ravel().tolist() == [-3.0, -1.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("reset", probe.RESETS)
+def test_without_memory_nothing_grows(reset):
+    assert probe.growth_bound(LIF(decay=0.0, reset=reset)) == np.inf
 
 
 @pytest.mark.parametrize("reset", probe.RESETS)

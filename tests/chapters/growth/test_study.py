@@ -66,11 +66,12 @@ def test_training_learns_and_seeds_do_not_touch_each_other():
 
 def test_training_resumes_from_what_is_kept(tmp_path):
     named = {"a": (probe.make_neuron("zero", "peak", 4), SMALL)}
-    found = growth.train_all(named, tmp_path, quiet=True)
-    assert found == growth.train_all(named, tmp_path, quiet=True)
-    (path,) = tmp_path.glob("*.json")
+    folder = tmp_path / "data" / "checkpoints" / "growth"  # in a fresh clone none of them is there
+    found = growth.train_all(named, folder, quiet=True)
+    assert found == growth.train_all(named, folder, quiet=True)
+    (path,) = folder.glob("*.json")
     path.write_text(json.dumps({"accuracy": [1.0]}))
-    assert growth.train_all(named, tmp_path, quiet=True) == {"a": {"accuracy": [1.0]}}
+    assert growth.train_all(named, folder, quiet=True) == {"a": {"accuracy": [1.0]}}
 
 
 def test_committed_results_are_complete():

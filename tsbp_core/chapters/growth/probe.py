@@ -18,6 +18,7 @@ nothing of those that were not drawn. So DRAWS of neurons are measured, and all 
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +67,11 @@ def growth_bound(lif):
     """Height of h at the threshold above which some membrane has J beyond 1 in size.
 
     With the soft reset this is also the height up to which none has. With the hard reset a spike
-    far above the threshold can have it earlier, if h is wide enough.
+    far above the threshold can have it earlier, if h is wide enough. Without memory, at decay 0,
+    no height is.
     """
+    if lif.decay == 0.0:
+        return math.inf
     if lif.reset == "subtract":
         return (1.0 + 1.0 / lif.decay) / lif.threshold
     return 1.0 / (lif.decay * lif.threshold)

@@ -22,7 +22,8 @@ def advice_frame(family, width, unit, decay):
         f"Peak {peak:.3g}; bounds {soft:.2f} (soft reset) and {hard:.2f} (hard). At the membranes "
         f"drawn, a step of the soft reset {can[0]} amplify, one of the hard reset {can[1]}."
     )
-    return [[surrogate.derivative(z), [soft], [hard]], [*jacobians, [-1, 1]]], text
+    lines = [[bound] if bound < np.inf else [] for bound in (soft, hard)]
+    return [[surrogate.derivative(z), *lines], [*jacobians, [-1, 1]]], text
 
 
 advice = Explorer(
