@@ -18,9 +18,11 @@ Primary outcome, "ends": test accuracy at the end, the mean of updates 2,000, 2,
 points, rho = 1 minus rho = 0, paired over seeds, each method at its own best rate. Student's t
 interval over seeds, Bonferroni over the cells of the family: "verdict" is main, shallow and long
 (44 cells), "near" 24, "momentum" 6. With MARGIN = 2 points:
+
     equal  the interval lies within -2 to +2
     help   it lies above 0 (and not within)      harm  it lies below 0 (and not within)
     open   all else
+
 A network whose logits are not finite answers by guess. Ends is about 2,400 updates at a constant
 rate; a cell is flat if for both methods, at these rates, the mean training loss of the last 300
 updates is less than 0.02, or less than 5 %, below that of the 300 before. Where it is not, the
@@ -35,6 +37,7 @@ Also without verdicts: differences at 150, 300 and 600 updates, of the mean accu
 updates and with early stopping, each at rates chosen for it alike; rate by rate at the end.
 
 What would refute the book's rules, read off the family "verdict":
+
 1. "Spike times matter, so keep the term" is about the cells where h is at most 2.5 high. It stands
    for what is learnt in the end if at least half of the main block's ten help and none of the whole
    family's harms; it is refuted if at least half are equal or harmed; else undecided. It stands for
@@ -93,7 +96,7 @@ SURROGATES = (
     *(("area", k) for k in (4, 10, 14, 20, 25, 100)),
     *(("peak", k) for k in (10, 25, 100)),
 )
-"""Units and slopes: h is 1, 2.5, 3.5, 5, 6.25, 25 high with area 1, and 1 high and as narrow."""
+"""Units and slopes. Heights are 1, 2.5, 3.5, 5, 6.25, 25 (area 1), and 1, as narrow (peak)."""
 LONG = (("area", 4), ("area", 10), ("area", 25), ("peak", 10))
 NEAR = ((0.9, 0.5), (0.9, 2.0), (0.5, 1.0))
 """Decays and thresholds."""
