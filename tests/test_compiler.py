@@ -54,6 +54,7 @@ def assert_torch_compiles():
 PLAIN_CALL = torch.nn.Module.__call__
 
 
+@pytest.mark.skipif(" " in torch.__file__, reason="torch.compile fails in such a folder")
 @pytest.mark.needs_compiler
 def test_threads_compile_at_once():
     neurons = [LIF(surrogate=family()) for family in surrogates.FAMILIES[:4]]
@@ -90,6 +91,7 @@ class Broken(surrogates.Triangle):
         raise ValueError("this formula is broken")
 
 
+@pytest.mark.skipif(" " in torch.__file__, reason="torch.compile fails in such a folder")
 @pytest.mark.needs_compiler
 def test_a_failure_leaves_torch_as_it_was(monkeypatch, tmp_path):
     """While it traces, while it writes C++, and in the C++ compiler."""
@@ -155,8 +157,8 @@ def test_without_a_compiler_auto_says_so_once_and_runs_eagerly(no_compiler):
         s = torch_lif.lif(x, LIF())
         torch_lif.lif(x, LIF())
         s.backward(LARGE)
-    assert len(said) == 1
-    assert "no-such-compiler that runs; install it, or name yours in" in str(said[0].message)
+    (ours,) = (str(w.message) for w in said if "C++ compiler" in str(w.message))
+    assert "no-such-compiler that runs; install it, or name yours in" in ours
     y = LARGE.clone().requires_grad_()
     eager = torch_lif.lif(y, LIF(), "eager")
     eager.backward(LARGE)

@@ -27,6 +27,8 @@ class Neurons(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g, *_):
+        if g is None:  # nobody wants the spikes' credit
+            return None, None, None, None, None, None
         dx = Credit.apply(g.contiguous(), *ctx.settings, *ctx.saved_tensors)
         return dx, None, None, None, None, None
 
