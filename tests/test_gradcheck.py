@@ -1,5 +1,7 @@
 """The check: differences of the smooth twin against the backward pass."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
@@ -182,6 +184,9 @@ def test_report_holds_both_rules_and_the_differences():
         np.testing.assert_array_equal(found, numpy_lif.backward(g, run, rule))
     assert report.without_term == gradcheck.relative_error(report.detached, report.differences)
     np.testing.assert_allclose(report.differences, report.complete, rtol=1e-12)
+    assert "array" not in repr(report)
+    with pytest.raises(FrozenInstanceError):
+        report.frozen = 0.0
 
 
 @pytest.mark.parametrize("target", [bool, int, float])
