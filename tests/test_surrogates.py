@@ -254,3 +254,12 @@ def test_a_surrogate_that_hides_its_parameters_is_refused():
         alpha: float = 1.0
 
     assert Slots(1.0) != Slots(2.0)
+
+
+@pytest.mark.parametrize("family", surrogates.FAMILIES)
+def test_twice_the_width_stretches_the_bump(family):
+    z = np.linspace(-1.0, 1.0, 21)
+    one, two = family.with_width(0.3), family.with_width(0.6)
+    np.testing.assert_allclose(two.derivative(2 * z), one.derivative(z), rtol=1e-12)
+    assert family.with_width(0.3, unit="area").unit == "area"
+    assert surrogates.FastSigmoid.with_width(0.25) == surrogates.FastSigmoid(slope=4.0)

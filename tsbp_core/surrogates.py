@@ -81,6 +81,11 @@ class Surrogate:
     analytic: ClassVar[bool] = False
     """True where sigma is a complex-analytic function, so that the complex step applies."""
 
+    @classmethod
+    def with_width(cls, width, unit="peak"):
+        """The family's surrogate of a width, whatever its own parameter is."""
+        return cls(width, unit=unit)
+
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         made = "__dataclass_fields__" in vars(cls)  # once more, by dataclass(slots=True)
@@ -143,6 +148,11 @@ class FastSigmoid(Surrogate):
     """h(z) = 1 / (1 + slope abs(z))^2, from SuperSpike (Zenke & Ganguli, 2018). Area: 2 / slope."""
 
     slope: float = 10.0
+
+    @classmethod
+    def with_width(cls, width, unit="peak"):
+        """The fast sigmoid of slope 1 / width."""
+        return cls(1.0 / width, unit=unit)
 
     @property
     def peak_area(self):

@@ -10,8 +10,9 @@ from tsbp_core.chapters.growth import explorers as growth
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series
 
 EXPLORERS = (
-    *(gradient.neuron, gradient.surrogate, gradient.credit, gradient.proof),
-    *(cost.memory, growth.growth),
+    *(gradient.constant_current(), gradient.bump_width()),
+    *(gradient.credit_by_rho(), gradient.twin_differences()),
+    *(cost.kept_bytes(), growth.credit_back()),
 )
 
 
@@ -95,7 +96,7 @@ def test_misfits_are_named(explorer, message):
 def test_live_has_a_slider_for_each_argument_and_computes_afresh(monkeypatch):
     seen = []
     monkeypatch.setattr("tsbp_core.page.explorer.display", lambda html: seen.append(html.data))
-    widget = gradient.neuron.live(decay=(0.0, 2.0), threshold=(0.5, 2.0))
+    widget = gradient.constant_current().live(decay=(0.0, 2.0), threshold=(0.5, 2.0))
     sliders = {child.description: child for child in widget.children[:-1]}
     assert set(sliders) == {"current", "reset", "decay", "threshold"}
     ends = {name: (sliders[name].min, sliders[name].max) for name in ("decay", "threshold")}
@@ -146,7 +147,7 @@ def test_frames_are_finite_at_every_setting_and_every_control_changes_them(explo
 
 def test_slides_in_a_browser(page, tmp_path):
     file = tmp_path / "page.html"
-    pages = make().page().data + gradient.credit.page().data
+    pages = make().page().data + gradient.credit_by_rho().page().data
     file.write_text(f"<!doctype html><meta charset=utf-8><title>t</title><body>{pages}")
     page.goto(file.as_uri())
     first, second = page.locator(".tsbp-explorer").all()

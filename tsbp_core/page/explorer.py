@@ -121,8 +121,9 @@ class Explorer:
             if name in self.controls and not start:
                 start = [self.controls[name].values[self.controls[name].start]]
             value = start[0] if start else low
-            sliders[name] = kind(value=value, min=low, max=high, description=name,
-                                 continuous_update=False, **steps)  # fmt: skip
+            sliders[name] = kind(
+                value=value, min=low, max=high, description=name, continuous_update=False, **steps
+            )
 
         def redraw(**settings):
             display(self._frame_or_message(settings))

@@ -11,7 +11,7 @@ def test_the_toy_is_computed_afresh_within_a_second(monkeypatch):
     ranges = {name: (value / 2, 2 * value, value) for name, value in TOY.items()}
     ranges |= {"rho": (0.0, 1.0, 1.0), "N": (5, 200, 100), "T": (20, 100, 100), "seed": (0, 50)}
     ranges["tau"] = (0.0, 10.0, 3.0)
-    widget = explorers.toy_live.live(**ranges)
+    widget = explorers.learning_live().live(**ranges)
     sliders = {child.description: child for child in widget.children[:-1]}
     assert sliders["rho"].value == 1.0
     assert sliders["N"].value == 100

@@ -12,61 +12,73 @@ from tsbp_core.lab import datasets, results
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
 
 
-def cifar10():
+def image_spikes():
     """Chapter 7: spikes of two trained networks shown a test image, from their results file."""
     made = results.load("cifar10-spikes")
-    shown, counts = made["results"], made["settings"]["channels"]
-    classes, names = datasets.CLASSES, made["settings"]["classes"]
+    shown, names = made["results"], made["settings"]["classes"]
+    counts, classes = made["settings"]["channels"], datasets.CLASSES
     steps = len(shown["1"]["evidence"][0])
-    layers = [f"{i + 1}" for i in range(len(counts))]
-
-    def places(fired, side, count):
-        """Where spikes are drawn: channels in rows with gaps, twice as wide as high."""
-        across = round((2 * count) ** 0.5)
-        channel, row, column = np.unravel_index(np.array(fired, int), (count, side, side))
-        x = (channel % across) * (side + 1) + column + 1
-        y = (channel // across) * (side + 1) + row + 1
-        unit = 2 / (across * (side + 1) + 1)
-        return x * unit, 1 - y * unit
-
-    def frame(step, layer, image):
-        i, k = names.index(image), layers.index(layer)
-        side, count = shown["sides"][k], counts[k]
-        panels, words = [], []
-        for rho, name in (("1", "with the term"), ("0", "without")):
-            fired = shown[rho]["spikes"][i][k][step - 1]
-            answer = classes[int(np.argmax(shown[rho]["evidence"][i][step - 1]))]
-            panels.append([places(fired, side, count)])
-            words.append(f"{name}, {len(fired)} of {count * side**2} fire, answer {answer}")
-        evidence = [shown[rho]["evidence"][i][step - 1] for rho in ("1", "0")]
-        x = np.arange(10.0)
-        panels.append([(x - 0.1, evidence[0]), (x + 0.1, evidence[1]), [classes.index(image)]])
-        return panels, f"Step {step}, layer {layer}, {image}: {'; '.join(words)}."
-
     evidence = [v for rho in ("1", "0") for e in shown[rho]["evidence"] for r in e for v in r]
+    spikes = [
+        Panel(
+            f"Spikes, {name}",
+            "channels side by side",
+            "",
+            (Series("spike", role, "dots"),),
+            (0, 2),
+            (0, 1),
+        )
+        for name, role in (("trained with the term", "complete"), ("without", "dropped"))
+    ]
+    so_far = Panel(
+        "Evidence so far",
+        f"class, 0 {classes[0]} to 9 {classes[9]}",
+        "logit",
+        (
+            Series("with the term", "complete", "dots"),
+            Series("without", "dropped", "dots"),
+            Series("right class", "faint", "vline"),
+        ),
+        (-0.5, 9.5),
+        (min(evidence) - 0.3, max(evidence) + 0.3),
+    )
     return Explorer(
         "An image becomes spikes",
         "After how many steps does the right class (vertical line) lead? Do the two networks, "
         "which began with the same weights, still fire in the same places?",
         {
             "step": Control("time step t", tuple(range(1, steps + 1)), steps - 1, play=True),
-            "layer": choice("layer", layers),
+            "layer": choice("layer", [f"{i + 1}" for i in range(len(counts))]),
             "image": choice("image", names, names.index("ship")),
         },
-        [
-            *(Panel(
-                f"Spikes, {name}", "channels side by side", "", (Series("spike", role, "dots"),),
-                (0, 2), (0, 1),
-            ) for name, role in (("trained with the term", "complete"), ("without", "dropped"))),
-            Panel(
-                "Evidence so far", f"class, 0 {classes[0]} to 9 {classes[9]}", "logit",
-                (Series("with the term", "complete", "dots"), Series("without", "dropped", "dots"),
-                 Series("right class", "faint", "vline")),
-                (-0.5, 9.5), (min(evidence) - 0.3, max(evidence) + 0.3),
-            ),
-        ],
-        frame,
-    )  # fmt: skip
+        [*spikes, so_far],
+        functools.partial(_image_frame, shown, counts, names),
+    )
+
+
+def _image_frame(shown, counts, names, step, layer, image):
+    i, k, classes = names.index(image), int(layer) - 1, datasets.CLASSES
+    side, count = shown["sides"][k], counts[k]
+    panels, words, evidence = [], [], []
+    for rho, name in (("1", "with the term"), ("0", "without")):
+        fired = shown[rho]["spikes"][i][k][step - 1]
+        evidence.append(shown[rho]["evidence"][i][step - 1])
+        answer = classes[int(np.argmax(evidence[-1]))]
+        panels.append([_places(fired, side, count)])
+        words.append(f"{name}, {len(fired)} of {count * side**2} fire, answer {answer}")
+    x = np.arange(10.0)
+    panels.append([(x - 0.1, evidence[0]), (x + 0.1, evidence[1]), [classes.index(image)]])
+    return panels, f"Step {step}, layer {layer}, {image}: {'; '.join(words)}."
+
+
+def _places(fired, side, count):
+    """Where spikes are drawn: channels in rows with gaps, twice as wide as high."""
+    across = round((2 * count) ** 0.5)
+    channel, row, column = np.unravel_index(np.array(fired, int), (count, side, side))
+    x = (channel % across) * (side + 1) + column + 1
+    y = (channel // across) * (side + 1) + row + 1
+    unit = 2 / (across * (side + 1) + 1)
+    return x * unit, 1 - y * unit
 
 
 @functools.cache
@@ -78,7 +90,7 @@ def _recipe(width):
     return sum(conv.weight.numel() for conv in net.convs), forward_flop(net)
 
 
-def budget_frame(width, steps, epochs, speed):
+def run_budget_frame(width, steps, epochs, speed):
     """Chapter 12: operations and time of a run of the recipe's network, by arithmetic."""
     weights, (first, *others) = _recipe(width)
     layers = np.array([2 * first, *(3 * steps * flop for flop in others)]) / 1e9
@@ -94,27 +106,43 @@ def budget_frame(width, steps, epochs, speed):
     return [time, [(np.arange(1, len(layers) + 1), layers)]], text
 
 
-budget = Explorer(
-    "Will it fit?",
-    "You have two hours. Which widths, steps and epochs fit, at the speed of your machine? And "
-    "where in the network are the operations?",
-    {
-        "width": Control("channels of layer 1", (16, 32, 64, 128), 2),
-        "steps": Control("time steps T", (1, 2, 4, 8), 1),
-        "epochs": Control("epochs", (4, 12, 50, 150), 1),
-        "speed": Control("GFLOP a second", (50, 150, 700, 50_000), 2, label="{:,}".format),
-    },
-    [
-        Panel(
-            "Time of a run", "epochs", "minutes",
-            (Series("this network", "truth"), Series("two hours", "faint", "hline"),
-             Series("your epochs", "reset", "dots")),
-            (1, 150), (0.01, 1e5), xlog=True, ylog=True, x=np.geomspace(1, 150, 20),
-        ),
-        Panel(
-            "Where the operations are", "layer", "GFLOP an image",
-            (Series("training, all steps", "truth", "dots"),), (0.5, 6.5), (1e-4, 20), ylog=True,
-        ),
-    ],
-    budget_frame,
-)  # fmt: skip
+def run_budget():
+    """Chapter 12: will it fit?"""
+    return Explorer(
+        "Will it fit?",
+        "You have two hours. Which widths, steps and epochs fit, at the speed of your machine? And "
+        "where in the network are the operations?",
+        {
+            "width": Control("channels of layer 1", (16, 32, 64, 128), 2),
+            "steps": Control("time steps T", (1, 2, 4, 8), 1),
+            "epochs": Control("epochs", (4, 12, 50, 150), 1),
+            "speed": Control("GFLOP a second", (50, 150, 700, 50_000), 2, label="{:,}".format),
+        },
+        [
+            Panel(
+                "Time of a run",
+                "epochs",
+                "minutes",
+                (
+                    Series("this network", "truth"),
+                    Series("two hours", "faint", "hline"),
+                    Series("your epochs", "reset", "dots"),
+                ),
+                (1, 150),
+                (0.01, 1e5),
+                xlog=True,
+                ylog=True,
+                x=np.geomspace(1, 150, 20),
+            ),
+            Panel(
+                "Where the operations are",
+                "layer",
+                "GFLOP an image",
+                (Series("training, all steps", "truth", "dots"),),
+                (0.5, 6.5),
+                (1e-4, 20),
+                ylog=True,
+            ),
+        ],
+        run_budget_frame,
+    )

@@ -67,8 +67,14 @@ def layer_gradients(by_method):
         x = np.maximum(found["update"], 1)
         for ax, key in zip(panels, ("ratio", "cosine"), strict=True):
             for layer, values in enumerate(found[key].T):
-                ax.plot(x, values, color=style["color"], linestyle=style["linestyle"],
-                        linewidth=1.5, label=style["label"] if layer == 0 else None)  # fmt: skip
+                ax.plot(
+                    x,
+                    values,
+                    color=style["color"],
+                    linestyle=style["linestyle"],
+                    linewidth=1.5,
+                    label=style["label"] if layer == 0 else None,
+                )
                 if rho == 1.0:
                     at, side = (-1, "left") if key == "ratio" else (0, "right")
                     name = f" layer {layer + 1} "
@@ -102,16 +108,35 @@ def learning_curve(curves, tests, target, switch):
         for rho, found in curves.items():
             ax.plot(found[column], found[0], marker=".", **STYLES[rho])
         for rho, found in tests.items():
-            ax.plot(found[column], found[0], "o" if rho else "s", color=STYLES[rho]["color"],
-                    markerfacecolor="none", markersize=7)  # fmt: skip
+            ax.plot(
+                found[column],
+                found[0],
+                "o" if rho else "s",
+                color=STYLES[rho]["color"],
+                markerfacecolor="none",
+                markersize=7,
+            )
         ax.axhline(target[0], color=INK, linestyle=":", linewidth=1.5)
     panels[0].set(xlabel="minutes on two cores", ylabel="accuracy (%)")
-    panels[0].annotate("steps double →", (curves[1.0][1][switch - 1], 0.32), (3, 0), fontsize=9,
-                       xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
+    panels[0].annotate(
+        "steps double →",
+        (curves[1.0][1][switch - 1], 0.32),
+        (3, 0),
+        fontsize=9,
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+    )
     panels[0].legend(loc="lower right", fontsize=10)
     panels[1].plot(target[1], target[0], "D", color=INK)
-    panels[1].annotate("the paper", (target[1], target[0]), (0, -8), ha="center", va="top",
-                       textcoords="offset points", fontsize=10)  # fmt: skip
+    panels[1].annotate(
+        "the paper",
+        (target[1], target[0]),
+        (0, -8),
+        ha="center",
+        va="top",
+        textcoords="offset points",
+        fontsize=10,
+    )
     panels[1].set(xlabel="PFLOP of training", xscale="log")
     panels[1].margins(x=0.15)
     return figure
@@ -153,9 +178,16 @@ def confusion(counts, classes):
     ax.imshow(errors, cmap="Greys", vmax=1.6 * errors.max())
     for i, j in np.ndindex(share.shape):
         if i == j or share[i, j] >= 1:
-            ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", fontsize=9,
-                    color="#004c75" if i == j else "black",  # the cells are light in dark mode too
-                    fontweight="bold" if i == j else None)  # fmt: skip
+            ax.text(
+                j,
+                i,
+                f"{share[i, j]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="#004c75" if i == j else "black",  # the cells are light in dark mode too
+                fontweight="bold" if i == j else None,
+            )
     ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=9)
     ax.set_yticks(range(len(classes)), classes, fontsize=9)
     ax.set(xlabel="answer", ylabel="class")
@@ -183,12 +215,25 @@ def layers(image, spikes, operations):
             at = left + 0.05 * k, bottom + 0.05 * k
             ax.add_patch(Rectangle(at, size, size, fill=False, edgecolor=INK, linewidth=0.8))
         name = f"layer {i}" if i else "image"
-        ax.text(left + size / 2, -0.72, f"{name}\n{channels} maps\n{side} × {side}", ha="center",
-                va="top", fontsize=9)  # fmt: skip
+        ax.text(
+            left + size / 2,
+            -0.72,
+            f"{name}\n{channels} maps\n{side} × {side}",
+            ha="center",
+            va="top",
+            fontsize=9,
+        )
         if i:
             ax.text(left - 0.28, 0.8, f"{operations[i - 1] / 1e6:.0f}", ha="center", fontsize=9)
-            ax.add_patch(FancyArrowPatch((left - 0.5, 0), (left - 0.04, 0), arrowstyle="-|>",
-                                         mutation_scale=10, color=INK))  # fmt: skip
+            ax.add_patch(
+                FancyArrowPatch(
+                    (left - 0.5, 0),
+                    (left - 0.04, 0),
+                    arrowstyle="-|>",
+                    mutation_scale=10,
+                    color=INK,
+                )
+            )
     end = 1.75 * len(spikes)
     ax.text(end + 0.85, 0, "→ readout", va="center", fontsize=9)
     ax.text(-0.1, 0.8, "MFLOP", fontsize=9)

@@ -12,7 +12,7 @@ from tsbp_core.lab import results
 from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
 
 
-def memory_frame(steps, reset):
+def kept_bytes_frame(steps, reset):
     """Chapter 6: what the backward pass keeps, measured for 1,000 neurons."""
     kept = {
         name: measures.saved_bytes(function, steps, LIF(reset=reset))
@@ -27,26 +27,31 @@ def memory_frame(steps, reset):
     return [[([steps], [value]) for value in per_step]], text
 
 
-memory = Explorer(
-    "What is kept for the backward pass",
-    "How many bytes does each formulation keep for one neuron and step?",
-    {
-        "steps": Control("time steps T", (1, 2, 5, 10, 20, 50, 100), 3),
-        "reset": choice("reset", RESETS),
-    },
-    [
-        Panel(
-            "Kept for backward", "time steps T", "bytes a neuron and step",
-            (Series("ours", "complete", "dots"),
-             Series("plain autograd", "truth", "dots")),
-            (1, 100), (0, 16), xlog=True,
-        )
-    ],
-    memory_frame,
-)  # fmt: skip
+def kept_bytes():
+    """Chapter 6: what is kept for the backward pass."""
+    return Explorer(
+        "What is kept for the backward pass",
+        "How many bytes does each formulation keep for one neuron and step?",
+        {
+            "steps": Control("time steps T", (1, 2, 5, 10, 20, 50, 100), 3),
+            "reset": choice("reset", RESETS),
+        },
+        [
+            Panel(
+                "Kept for backward",
+                "time steps T",
+                "bytes a neuron and step",
+                (Series("ours", "complete", "dots"), Series("plain autograd", "truth", "dots")),
+                (1, 100),
+                (0, 16),
+                xlog=True,
+            )
+        ],
+        kept_bytes_frame,
+    )
 
 
-def cost(name="overhead"):
+def layer_time(name="overhead"):
     """Chapter 8: time an element against the number of steps, ours against any other layer."""
     records = results.load(name)["results"]["sweep"]
     others = [n for n in outcomes.medians(records[0]) if n != "fused"]
@@ -74,18 +79,27 @@ def cost(name="overhead"):
         },
         [
             Panel(
-                "Forward and backward", "time steps T", "ns a neuron and step",
-                (Series("fused, ρ = 1", "complete"), Series("the other layer", "truth"),
-                 Series("memory floor", "faint"), Series("this T", "faint", "vline")),
-                (SWEEP[0], SWEEP[-1]), (0.1, 1000),
-                xlog=True, ylog=True, x=SWEEP,
+                "Forward and backward",
+                "time steps T",
+                "ns a neuron and step",
+                (
+                    Series("fused, ρ = 1", "complete"),
+                    Series("the other layer", "truth"),
+                    Series("memory floor", "faint"),
+                    Series("this T", "faint", "vline"),
+                ),
+                (SWEEP[0], SWEEP[-1]),
+                (0.1, 1000),
+                xlog=True,
+                ylog=True,
+                x=SWEEP,
             )
         ],
         frame,
-    )  # fmt: skip
+    )
 
 
-def cost_frame(steps, neurons, reset):
+def layer_time_here_frame(steps, neurons, reset):
     """Chapter 8, live: a layer of this size, timed on this machine."""
     lifs = [replace(measures.NEURON, reset=reset, reset_gradient=rho) for rho in (1.0, 0.0)]
     functions = {
@@ -104,21 +118,29 @@ def cost_frame(steps, neurons, reset):
     return [[([1, 2], [ns[b, i] for b in ("compiled", "eager")]) for i in (0, 1)]], text
 
 
-cost_here = Explorer(
-    "What the term costs on this machine",
-    "Where does the term cost more: in fused or in eager code?",
-    {
-        "steps": Control("time steps T", (4, 16, 64), 1),
-        "neurons": Control("neurons", (1000, 10_000, 100_000), 1),
-        "reset": choice("reset", RESETS),
-    },
-    [
-        Panel(
-            "Forward and backward: fused (1), eager (2)", "", "ns a neuron and step",
-            (Series("complete, ρ = 1", "complete", "dots"),
-             Series("term dropped, ρ = 0", "dropped", "dots")),
-            (0, 3), (0.1, 1000), ylog=True,
-        )
-    ],
-    cost_frame,
-)  # fmt: skip
+def layer_time_here():
+    """Chapter 8, live: what the term costs on this machine."""
+    return Explorer(
+        "What the term costs on this machine",
+        "Where does the term cost more: in fused or in eager code?",
+        {
+            "steps": Control("time steps T", (4, 16, 64), 1),
+            "neurons": Control("neurons", (1000, 10_000, 100_000), 1),
+            "reset": choice("reset", RESETS),
+        },
+        [
+            Panel(
+                "Forward and backward: fused (1), eager (2)",
+                "",
+                "ns a neuron and step",
+                (
+                    Series("complete, ρ = 1", "complete", "dots"),
+                    Series("term dropped, ρ = 0", "dropped", "dots"),
+                ),
+                (0, 3),
+                (0.1, 1000),
+                ylog=True,
+            )
+        ],
+        layer_time_here_frame,
+    )

@@ -8,8 +8,10 @@ from tsbp_core.page.style import FAINT, INK, RESET, STYLES, axes
 def step_traffic():
     """What one fused step moves between memory and the processor, forward and backward."""
     figure, panels = axes(1, 2, height=2.5, sharey=True)
-    moves = (("forward", ("x[t]",), ("s[t]",), "v"),
-             ("backward", ("g[t]", "x[t]"), ("δ[t]",), "v and ε"))  # fmt: skip
+    moves = (
+        ("forward", ("x[t]",), ("s[t]",), "v"),
+        ("backward", ("g[t]", "x[t]"), ("δ[t]",), "v and ε"),
+    )
     for ax, (title, read, written, carry) in zip(panels, moves, strict=True):
         ax.set_title(title)
         for x, name in ((0.0, "memory"), (3.0, "registers")):
@@ -22,9 +24,16 @@ def step_traffic():
             verb = "read" if i < len(read) else "write"
             ax.text(1.5, y + 0.08, f"{verb} {name}: 4 bytes", ha="center", va="bottom", fontsize=10)
         ax.add_patch(
-            FancyArrowPatch((3.15, 1.7), (3.15, 0.5), arrowstyle="-|>", mutation_scale=14,
-                            connectionstyle="arc3,rad=-0.9", color=RESET, linewidth=2)
-        )  # fmt: skip
+            FancyArrowPatch(
+                (3.15, 1.7),
+                (3.15, 0.5),
+                arrowstyle="-|>",
+                mutation_scale=14,
+                connectionstyle="arc3,rad=-0.9",
+                color=RESET,
+                linewidth=2,
+            )
+        )
         stays = "stays" if len(carry) == 1 else "stay"
         ax.text(3.85, 1.1, f"{carry} {stays}", color=RESET, va="center")
         ax.set(xlim=(-0.7, 5.3), ylim=(-1.0, 2.7))
@@ -41,8 +50,15 @@ def bars(values, *, xlabel, styles=None, line=None):
     for y, (label, value) in enumerate(reversed(values.items())):
         rho = (styles or {}).get(label)
         color = STYLES[rho]["color"] if rho is not None else FAINT
-        ax.barh(y, value, height=0.62, color="none" if rho == 0.0 else color, edgecolor=color,
-                linestyle="--" if rho == 0.0 else "-", linewidth=1.5)  # fmt: skip
+        ax.barh(
+            y,
+            value,
+            height=0.62,
+            color="none" if rho == 0.0 else color,
+            edgecolor=color,
+            linestyle="--" if rho == 0.0 else "-",
+            linewidth=1.5,
+        )
         ax.text(value, y, f" {value:.3g}", va="center")
     ax.set_yticks(range(len(values)), list(reversed(values)))
     ax.set_xlabel(xlabel)

@@ -6,7 +6,7 @@ from tsbp_core.chapters.escape.study import WIDTHS, Condition
 from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
 
 
-def truth():
+def nearness():
     """Chapter 9: how near the mean surrogate gradient is to the exact one, against rho."""
     exact, _ = escape.load()
 

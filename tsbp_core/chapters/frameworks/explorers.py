@@ -9,7 +9,7 @@ from tsbp_core.chapters.frameworks.defaults import SURROGATES
 from tsbp_core.page.explorer import METHODS, RESETS, Control, Explorer, Panel, Series, choice
 
 
-def frameworks_frame(library, reset):
+def default_surrogates_frame(library, reset):
     """Chapter 11: the credit of one neuron with and without the term, by default surrogate."""
     surrogate = SURROGATES[library]
     x = 0.8 * np.random.default_rng(1).random(24)
@@ -28,7 +28,7 @@ def frameworks_frame(library, reset):
     return [[surrogate.derivative(z)], [dropped, kept]], text
 
 
-def frameworks():
+def default_surrogates():
     """Chapter 11, over the libraries."""
     return Explorer(
         "One neuron under five default surrogates",
@@ -39,13 +39,23 @@ def frameworks():
         },
         [
             Panel(
-                "Surrogate derivative", "z = u − θ", "h", (Series("h", "truth"),),
-                (-1.5, 1.5), (0, 2.1), x=np.linspace(-1.5, 1.5, 121),
+                "Surrogate derivative",
+                "z = u − θ",
+                "h",
+                (Series("h", "truth"),),
+                (-1.5, 1.5),
+                (0, 2.1),
+                x=np.linspace(-1.5, 1.5, 121),
             ),
             Panel(
-                "Credit of each time step", "time step t", "δ[t]", METHODS[::-1],
-                (1, 24), (-7, 7), x=np.arange(1, 25),
+                "Credit of each time step",
+                "time step t",
+                "δ[t]",
+                METHODS[::-1],
+                (1, 24),
+                (-7, 7),
+                x=np.arange(1, 25),
             ),
         ],
-        frameworks_frame,
-    )  # fmt: skip
+        default_surrogates_frame,
+    )

@@ -22,8 +22,14 @@ def equivalent_rhos(ways):
             here.sort(key=lambda way: not way["default"])
             color = STYLES[rho]["color"]
             for i, way in enumerate(here):
-                ax.plot(rho + 0.05 + 0.08 * i, 0.25 - row, marker, color=color, markersize=8,
-                        markerfacecolor=color if way["default"] else "none")  # fmt: skip
+                ax.plot(
+                    rho + 0.05 + 0.08 * i,
+                    0.25 - row,
+                    marker,
+                    color=color,
+                    markersize=8,
+                    markerfacecolor=color if way["default"] else "none",
+                )
             names = [w["name"].replace("_feed_forward_step", "") for w in here if w["default"]]
             text = ", ".join(name.replace("()", "") for name in names)
             ax.text(rho + 0.02, -0.15 - row, text, color=color, va="center", fontsize=9)

@@ -95,13 +95,10 @@ def unrolled(reset_edge=None, steps=3, credit=False):
         ax.plot(*at, "o", markersize=30, markerfacecolor="none", markeredgecolor=INK, zorder=2)
 
     def arrow(a, b, color=INK, style="-", width=1.5, bend=0.0):
-        a, b = (b, a) if credit else (a, b)
-        ax.add_patch(
-            FancyArrowPatch(
-                a, b, arrowstyle="-|>", mutation_scale=13, shrinkA=17, shrinkB=17, color=color,
-                linestyle=style, linewidth=width, connectionstyle=f"arc3,rad={bend}", zorder=1,
-            )
-        )  # fmt: skip
+        ends = (b, a) if credit else (a, b)
+        line = {"color": color, "linestyle": style, "linewidth": width}
+        line |= {"connectionstyle": f"arc3,rad={bend}", "mutation_scale": 13, "zorder": 1}
+        ax.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", shrinkA=17, shrinkB=17, **line))
 
     for t in range(1, steps + 1):
         left = gap * t
@@ -157,8 +154,9 @@ def gradient_errors(x, with_term, without_term, *, xlabel, floor=1e-17):
     for rho, errors in ((0.0, without_term), (1.0, with_term)):
         style = STYLES[rho]
         ax.plot(x, np.maximum(errors, floor), marker="s" if rho == 0 else "o", **style)
-        ax.text(x[-1], max(errors[-1], floor), f"  {style['label']}", color=style["color"],
-                va="center")  # fmt: skip
+        ax.text(
+            x[-1], max(errors[-1], floor), f"  {style['label']}", color=style["color"], va="center"
+        )
     ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="relative error")
     ax.margins(x=0.05)
     return figure

@@ -8,7 +8,7 @@ from tsbp_core.chapters.growth import probe as experiment
 from tsbp_core.page.explorer import METHODS, Control, Explorer, Panel, Series, choice
 
 
-def growth_frame(slope, unit, reset):
+def credit_back_frame(slope, unit, reset):
     """Chapter 10: J over the membrane, and how much credit of step 50 arrives at each step."""
     x, _ = experiment.draw(50, 1000)
     u = np.linspace(-1, 2.5, 176)
@@ -31,27 +31,42 @@ def growth_frame(slope, unit, reset):
     return [[*curves, [-1, 1]], [*sizes, typical, [1.0]]], text
 
 
-growth = Explorer(
-    "Credit on its way back",
-    "With area 1, at which slope does the blue curve on the right turn round, and grow on its way "
-    "back (from right to left)? Can you make it grow with peak 1?",
-    {
-        "slope": Control("slope", (1, 2, 4, 6, 8, 10, 14, 20, 25, 35, 50, 70, 100), 5),
-        "unit": choice("unit", ("area", "peak")),
-        "reset": choice("reset", ("subtract", "zero")),
-    },
-    [
-        Panel(
-            "One step: J over the membrane (θ = 1)", "membrane u", "J",
-            (*METHODS, Series("±1", "faint", "hline")), (-1, 2.5), (-6, 2),
-            x=np.linspace(-1, 2.5, 176),
-        ),
-        Panel(
-            "Share of credit of step 50 that arrives", "time step t", "size of the product of J",
-            (Series("root mean square, ρ = 1", "complete"), Series("ρ = 0", "dropped"),
-             Series("median neuron, ρ = 1", "truth"), Series("1", "faint", "hline")),
-            (1, 50), (1e-4, 1e4), ylog=True, x=np.arange(1, 51),
-        ),
-    ],
-    growth_frame,
-)  # fmt: skip
+def credit_back():
+    """Chapter 10: one step's factor, and what arrives of credit."""
+    return Explorer(
+        "Credit on its way back",
+        "With area 1, at which slope does the blue curve on the right turn round, and grow on its "
+        "way back (from right to left)? Can you make it grow with peak 1?",
+        {
+            "slope": Control("slope", (1, 2, 4, 6, 8, 10, 14, 20, 25, 35, 50, 70, 100), 5),
+            "unit": choice("unit", ("area", "peak")),
+            "reset": choice("reset", ("subtract", "zero")),
+        },
+        [
+            Panel(
+                "One step: J over the membrane (θ = 1)",
+                "membrane u",
+                "J",
+                (*METHODS, Series("±1", "faint", "hline")),
+                (-1, 2.5),
+                (-6, 2),
+                x=np.linspace(-1, 2.5, 176),
+            ),
+            Panel(
+                "Share of credit of step 50 that arrives",
+                "time step t",
+                "size of the product of J",
+                (
+                    Series("root mean square, ρ = 1", "complete"),
+                    Series("ρ = 0", "dropped"),
+                    Series("median neuron, ρ = 1", "truth"),
+                    Series("1", "faint", "hline"),
+                ),
+                (1, 50),
+                (1e-4, 1e4),
+                ylog=True,
+                x=np.arange(1, 51),
+            ),
+        ],
+        credit_back_frame,
+    )

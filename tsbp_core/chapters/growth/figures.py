@@ -14,41 +14,46 @@ def growth_fan(lengths, steps, bounds, squares):
     heights above which one step can amplify, and ``squares`` above which the mean square does.
     """
     figure, (soft, hard) = axes(1, 2, width=7.4, height=3.9, sharey=True)
-    for ax, kind in ((soft, "subtract"), (hard, "zero")):
+    above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    for ax, kind, bound in ((soft, "subtract", "1 + 1/λ"), (hard, "zero", "1/λ")):
         ax.axvline(bounds[kind], color=RESET, linewidth=2.5)
         ax.axvline(squares[kind], color=RESET, linewidth=1.5, linestyle=":")
         ax.axhline(1, **{**STYLES[0.0], "label": None})
-        for T, width in zip(steps, np.linspace(1, 2.8, len(steps)), strict=True):
-            drawn = [key for key in lengths if (key.reset, key.unit, key.T) == (kind, "area", T)]
-            x = [Shape(key.unit, key.slope).height for key in drawn]
-            pooled = np.array([lengths[key]["pooled"] for key in drawn])
-            middle = np.median(pooled, axis=1)
-            ax.plot(x, pooled, color=COMPLETE, linewidth=0.5, alpha=0.35)
-            ax.plot(x, middle, color=COMPLETE, linewidth=width)
-            if kind == "subtract":
-                top = int(np.argmax(middle))
-                ax.annotate(f"T = {T}", (x[top], pooled[top].max()), (0, 4), color=COMPLETE,
-                            textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
-        kept = [
-            np.median(cell["pooled"])
-            for key, cell in lengths.items()
-            if (key.reset, key.unit, key.T) == (kind, "peak", steps[-1])
-        ]
-        open_marks = {"color": COMPLETE, "markerfacecolor": "none", "linewidth": 0}
-        ax.plot([1] * len(kept), kept, "D", markersize=5, **open_marks)
-        ax.set(title=RESET_NAMES[kind], xscale="log",
-               yscale="log", xlabel="height of h at the threshold", xlim=(0.2, 60))  # fmt: skip
+        _fan(ax, lengths, kind, steps)
+        at = bounds[kind], 0.985
+        ax.annotate(bound, at, (-5, 0), ha="right", va="top", color=RESET, **above)
+        ax.set(title=RESET_NAMES[kind], xlabel="height of h at the threshold")
+        ax.set(xscale="log", yscale="log", xlim=(0.2, 60))
         ax.set_xticks([0.25, 1, 4, 16, 50], ["¼", "1", "4", "16", "50"])
         ax.minorticks_off()
     soft.set(ylabel="length, complete / detached")
-    for ax, kind, text in ((soft, "subtract", "1 + 1/λ"), (hard, "zero", "1/λ")):
-        ax.annotate(text, (bounds[kind], 0.985), (-5, 0), xycoords=("data", "axes fraction"),
-                    textcoords="offset points", ha="right", va="top", color=RESET)  # fmt: skip
     soft.annotate("◇ peak kept at 1", (0.65, 0.13), fontsize=9, color=COMPLETE, ha="center")
     soft.set(ylim=(0.04, None))
     soft.axvspan(0.2, bounds["subtract"], color=FAINT, alpha=0.14, linewidth=0)
     soft.annotate("no step\ncan grow", (0.24, 40), fontsize=10, color=INK)
     return figure
+
+
+def _fan(ax, lengths, kind, steps):
+    """Lines for each T, and a mark for each surrogate of peak 1 at the last T."""
+    for T, width in zip(steps, np.linspace(1, 2.8, len(steps)), strict=True):
+        drawn = [key for key in lengths if (key.reset, key.unit, key.T) == (kind, "area", T)]
+        x = [Shape(key.unit, key.slope).height for key in drawn]
+        pooled = np.array([lengths[key]["pooled"] for key in drawn])
+        middle = np.median(pooled, axis=1)
+        ax.plot(x, pooled, color=COMPLETE, linewidth=0.5, alpha=0.35)
+        ax.plot(x, middle, color=COMPLETE, linewidth=width)
+        if kind == "subtract":
+            top = int(np.argmax(middle))
+            words = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
+            ax.annotate(f"T = {T}", (x[top], pooled[top].max()), (0, 4), color=COMPLETE, **words)
+    kept = [
+        np.median(cell["pooled"])
+        for key, cell in lengths.items()
+        if (key.reset, key.unit, key.T) == (kind, "peak", steps[-1])
+    ]
+    open_marks = {"color": COMPLETE, "markerfacecolor": "none", "linewidth": 0}
+    ax.plot([1] * len(kept), kept, "D", markersize=5, **open_marks)
 
 
 def gains(panels):

@@ -47,8 +47,14 @@ def effects_map(effects, xlabel="gain in robust width, decades"):
                 (COMPLETE, "o") if low > 0 else (DROPPED, "s") if high < 0 else (FAINT, "D")
             )
             ax.plot([low, high], [height, height], color=color, linewidth=1.5)
-            ax.plot(mean, height, marker, color=color, markersize=5.5,
-                    markerfacecolor="none" if marker == "D" else color)  # fmt: skip
+            ax.plot(
+                mean,
+                height,
+                marker,
+                color=color,
+                markersize=5.5,
+                markerfacecolor="none" if marker == "D" else color,
+            )
         ax.set(title=optimizer, xlabel=xlabel)
     labels = [f"{factor} {label}" for factor, label in rows]
     np.atleast_1d(panels)[0].set_yticks(heights, labels, fontsize=9)
@@ -88,8 +94,9 @@ def products(by_reset):
             lags = [int(lag) for lag in by_lag]
             sizes = np.array([found["size"] for found in by_lag.values()]).clip(1e-12)
             style = STYLES[float(rho)]
-            ax.fill_between(lags, sizes[:, 1], sizes[:, 3], color=style["color"], alpha=0.15,
-                            linewidth=0)  # fmt: skip
+            ax.fill_between(
+                lags, sizes[:, 1], sizes[:, 3], color=style["color"], alpha=0.15, linewidth=0
+            )
             ax.plot(lags, sizes[:, 2], **style)
         ax.set(title=RESET_NAMES[reset_], xlabel="steps back", yscale="log", ylim=(1e-6, 2))
     panels[0].set_ylabel("size of the product")

@@ -109,9 +109,11 @@ class _Probe:
             self.along[update] = {
                 "cosine": _quantiles(cosine),
                 "length_ratio": _quantiles(ratio),
-                "products": {f"{rho:g}": products(run, replace(self.lif, reset_gradient=rho))
-                             for rho in (1.0, 0.0)},
-            }  # fmt: skip
+                "products": {
+                    f"{rho:g}": products(run, replace(self.lif, reset_gradient=rho))
+                    for rho in (1.0, 0.0)
+                },
+            }
 
 
 def products(run, lif):

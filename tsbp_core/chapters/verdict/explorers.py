@@ -8,10 +8,9 @@ from tsbp_core.chapters.growth import probe as experiment
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
 
 
-def advice_frame(family, width, unit, decay):
+def tall_surrogate_frame(family, width, unit, decay):
     """Chapter 13: a surrogate against the heights at which a step can amplify."""
-    family = getattr(surrogates, family)
-    surrogate = family(1 / width if family is surrogates.FastSigmoid else width, unit=unit)
+    surrogate = getattr(surrogates, family).with_width(width, unit=unit)
     z = np.linspace(-1.5, 1.5, 61)
     peak = float(surrogate.derivative(np.array(0.0)))
     lifs = [LIF(decay, 1.0, reset, surrogate) for reset in ("subtract", "zero")]
@@ -26,29 +25,45 @@ def advice_frame(family, width, unit, decay):
     return [[surrogate.derivative(z), *lines], [*jacobians, [-1, 1]]], text
 
 
-advice = Explorer(
-    "Is your surrogate tall?",
-    "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far is "
-    "the peak from 5, from which on we saw harm?",
-    {
-        "family": choice("family", [family.__name__ for family in surrogates.FAMILIES]),
-        "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),
-        "unit": choice("unit", ("area", "peak")),
-        "decay": Control("decay λ", (0.5, 0.8, 0.9, 0.95), 2),
-    },
-    [
-        Panel(
-            "Surrogate derivative", "z = u − θ", "h",
-            (Series("h", "truth"), Series("bound, soft reset", "reset", "hline"),
-             Series("bound, hard reset", "faint", "hline")),
-            (-1.5, 1.5), (0, 6), x=np.linspace(-1.5, 1.5, 61),
-        ),
-        Panel(
-            "Factor of a step", "z = u − θ", "J",
-            (Series("soft reset", "complete"), Series("hard reset", "truth"),
-             Series("±1", "faint", "hline")),
-            (-1.5, 1.5), (-4, 1.5), x=np.linspace(-1.5, 1.5, 61),
-        ),
-    ],
-    advice_frame,
-)  # fmt: skip
+def tall_surrogate():
+    """Chapter 13: can a step of your neuron make credit larger?"""
+    return Explorer(
+        "Is your surrogate tall?",
+        "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far "
+        "is the peak from 5, from which on we saw harm?",
+        {
+            "family": choice("family", [family.__name__ for family in surrogates.FAMILIES]),
+            "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),
+            "unit": choice("unit", ("area", "peak")),
+            "decay": Control("decay λ", (0.5, 0.8, 0.9, 0.95), 2),
+        },
+        [
+            Panel(
+                "Surrogate derivative",
+                "z = u − θ",
+                "h",
+                (
+                    Series("h", "truth"),
+                    Series("bound, soft reset", "reset", "hline"),
+                    Series("bound, hard reset", "faint", "hline"),
+                ),
+                (-1.5, 1.5),
+                (0, 6),
+                x=np.linspace(-1.5, 1.5, 61),
+            ),
+            Panel(
+                "Factor of a step",
+                "z = u − θ",
+                "J",
+                (
+                    Series("soft reset", "complete"),
+                    Series("hard reset", "truth"),
+                    Series("±1", "faint", "hline"),
+                ),
+                (-1.5, 1.5),
+                (-4, 1.5),
+                x=np.linspace(-1.5, 1.5, 61),
+            ),
+        ],
+        tall_surrogate_frame,
+    )
