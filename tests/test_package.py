@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import tsbp_core
@@ -85,3 +86,52 @@ def test_imports_make_no_circle():
 def test_every_folder_of_chapters_has_its_place():
     folders = {path.parent.name for path in (PACKAGE / "chapters").glob("*/__init__.py")}
     assert folders <= set(ORDER)
+
+
+def reached(roots):
+    """All modules of this package that importing ``roots`` runs."""
+    found, left = set(), set(roots)
+    while left:
+        name = left.pop()
+        found.add(name)
+        packages = {name[:i] for i, letter in enumerate(name) if letter == "."}
+        left |= ((imports(name) | packages) & MODULES.keys()) - found
+    return found
+
+
+def needs_torch(tree):
+    names = [a.name for node in tree.body if isinstance(node, ast.Import) for a in node.names]
+    names += [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return any(name.split(".")[0] == "torch" for name in names)
+
+
+@pytest.mark.parametrize("chapter", ["index", "01", "02", "03", "04", "05", "09", "10"])
+def test_chapters_that_need_no_torch_do_not_import_it(chapter):
+    (path,) = (Path(__file__).parents[1] / "book").glob(f"{chapter}*.ipynb")
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    trees = [ast.parse(cell.source) for cell in cells]
+    assert not any(map(needs_torch, trees))
+    modules = reached(set().union(*(imported(node) for tree in trees for node in tree.body)))
+    heavy = {name for name in modules if needs_torch(ast.parse(MODULES[name].read_text()))}
+    assert heavy == set()
+
+
+def test_needs_torch_sees_both_ways_of_importing_it():
+    for line in ("import torch", "import numpy, torch", "from torch import nn", "import torch.nn"):
+        assert needs_torch(ast.parse(line))
+    assert not needs_torch(ast.parse("from tsbp_core import torch_lif"))
+    assert "tsbp_core.torch_lif" in reached({"tsbp_core.chapters.cifar10.training"})
+
+
+LINES, FUNCTION = 350, 50
+"""Most lines of a file, and of a function without its docstring."""
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_files_and_functions_are_short(name):
+    text = MODULES[name].read_text()
+    assert len(text.splitlines()) <= LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            assert node.end_lineno - first.lineno + 1 <= FUNCTION, node.name

@@ -92,10 +92,6 @@ def phrases(ends, near, momentum):
     speeds = count(ends, LOW, "speed")
     by_name = {**ends, **near}
     stopped = [abs(found["stopped"][0] - found["gain"][0]) for found in ends.values()]
-
-    def end(*cell, family=ends, **options):
-        return interval_text(*family[plan.Cell(*cell, **options).name]["gain"])
-
     within = [cell for cell in plan.family("verdict") if cell.multiple <= 1.0]
     hard = first_harm(by_name, "zero", (0.9,))
     below = [c.multiple for c in (*plan.MAIN, *plan.family("near")) if c.reset == "zero"]
@@ -112,8 +108,8 @@ def phrases(ends, near, momentum):
         "low-ratios": between(faster, "{:.2f}"),
         "low-slower": speeds.get("slower", 0),
         **{f"low-{key}": n for key, n in count(ends, LOW).items()},
-        "end-help": end("peak", 10, "zero"),
-        "end-harm": end("area", 10, "subtract"),
+        "end-help": end_text(ends, "peak", 10, "zero"),
+        "end-harm": end_text(ends, "area", 10, "subtract"),
         "tall-gains": between([-found["gain"][0] for found in tall], "{:.0f}"),
         "tall-ratios": between([found["speed"]["ratio"][0] for found in tall]),
         "hard-clear": f"{max(m for m in below if m < hard - 0.01):.2f}",
@@ -129,17 +125,28 @@ def phrases(ends, near, momentum):
         "unfinished": sum(not found["flat"] for found in ends.values()),
         "stopped": f"{max(stopped):.1f}",
         "momentum-faster": count(momentum, plan.family("momentum"), "speed").get("faster", 0),
-        "long-help": end("area", 10, "zero", steps=200),
+        "long-help": end_text(ends, "area", 10, "zero", steps=200),
     }
     for height, slope in (("1", 4), ("2.5", 10), ("6.25", 25)):
         cell = "area", slope, "subtract"
-        said[f"momentum-{height}"] = end(*cell, family=momentum, optimizer="sgd")
-    for reset in ("subtract", "zero"):
-        found = ends[plan.Cell("peak", 10, reset).name]
-        said[f"again-{reset}"] = interval_text(*found["at"][150], 1)
-        said[f"final-{reset}"] = interval_text(*found["gain"], 1)
-        said[f"shallow-25-{reset}"] = end("area", 100, reset, depth=1)
-        said[f"long-tall-{reset}"] = end("area", 25, reset, steps=200)
-        detached = ends[plan.Cell("area", 100, reset).name]["ends"][1]
-        said[f"detached-{reset}"] = f"{detached:.0f}"
+        said[f"momentum-{height}"] = end_text(momentum, *cell, optimizer="sgd")
+    said |= phrases_of_reset(ends, "subtract") | phrases_of_reset(ends, "zero")
     return {key: str(value) for key, value in said.items()}
+
+
+def end_text(family, *cell, **options):
+    """Gain at the end of a cell of a family, with its interval."""
+    return interval_text(*family[plan.Cell(*cell, **options).name]["gain"])
+
+
+def phrases_of_reset(ends, reset):
+    """Those of single cells with this reset."""
+    usual = ends[plan.Cell("peak", 10, reset).name]
+    detached = ends[plan.Cell("area", 100, reset).name]["ends"][1]
+    return {
+        f"again-{reset}": interval_text(*usual["at"][150], 1),
+        f"final-{reset}": interval_text(*usual["gain"], 1),
+        f"shallow-25-{reset}": end_text(ends, "area", 100, reset, depth=1),
+        f"long-tall-{reset}": end_text(ends, "area", 25, reset, steps=200),
+        f"detached-{reset}": f"{detached:.0f}",
+    }
