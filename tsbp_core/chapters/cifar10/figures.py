@@ -62,11 +62,11 @@ def layer_gradients(by_method):
     method that trains. Update 0 is drawn at 1, as the axis is logarithmic.
     """
     figure, panels = axes(1, 2, height=3.0)
-    for rho, found in by_method.items():
+    for rho, along in by_method.items():
         style = STYLES[rho]
-        x = np.maximum(found["update"], 1)
+        x = np.maximum(along["update"], 1)
         for ax, key in zip(panels, ("ratio", "cosine"), strict=True):
-            for layer, values in enumerate(found[key].T):
+            for layer, values in enumerate(along[key].T):
                 ax.plot(
                     x,
                     values,
@@ -105,12 +105,12 @@ def learning_curve(curves, tests, target, switch):
     figure, panels = axes(1, 2, height=3.2, sharey=True)
     for ax, column in zip(panels, (1, 2), strict=True):
         ax.axvline(curves[1.0][column][switch - 1], color=FAINT, linewidth=1)
-        for rho, found in curves.items():
-            ax.plot(found[column], found[0], marker=".", **STYLES[rho])
-        for rho, found in tests.items():
+        for rho, curve in curves.items():
+            ax.plot(curve[column], curve[0], marker=".", **STYLES[rho])
+        for rho, curve in tests.items():
             ax.plot(
-                found[column],
-                found[0],
+                curve[column],
+                curve[0],
                 "o" if rho else "s",
                 color=STYLES[rho]["color"],
                 markerfacecolor="none",
@@ -154,12 +154,12 @@ def ablation(undone, interval):
         Turns values [S] into the ends of a bar.
     """
     figure, panels = axes(1, 2, height=0.8 + 0.3 * len(undone), sharey=True)
-    for row, found in enumerate(undone.values()):
-        for ax, values in zip(panels, found, strict=True):
+    for row, changes in enumerate(undone.values()):
+        for ax, values in zip(panels, changes, strict=True):
             ax.plot(values, [-row] * len(values), "o", color=FAINT, markersize=3.5)
             ax.plot(np.mean(values), -row, "|", color=INK, markersize=13, markeredgewidth=2)
-        if len(found[0]) > 1:
-            panels[0].plot(interval(found[0]), [-row, -row], color=INK, linewidth=1)
+        if len(changes[0]) > 1:
+            panels[0].plot(interval(changes[0]), [-row, -row], color=INK, linewidth=1)
     panels[0].axvline(0, color=FAINT, linewidth=1)
     panels[1].axvline(1, color=FAINT, linewidth=1)
     panels[0].set_yticks(-np.arange(len(undone)), list(undone), fontsize=9)

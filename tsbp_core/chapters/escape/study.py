@@ -43,12 +43,12 @@ class Long(NamedTuple):
     T: int
 
 
-def compare(truth, found):
-    """Cosine, relative error and length ratio of ``found`` to ``truth`` [T, I], each [I]."""
-    a, b = np.linalg.norm(truth, axis=0), np.linalg.norm(found, axis=0)
+def compare(truth, mean):
+    """Cosine, relative error and length ratio of ``mean`` to ``truth`` [T, I], each [I]."""
+    a, b = np.linalg.norm(truth, axis=0), np.linalg.norm(mean, axis=0)
     return {
-        "cosine": (truth * found).sum(axis=0) / (a * b),
-        "error": np.linalg.norm(found - truth, axis=0) / a,
+        "cosine": (truth * mean).sum(axis=0) / (a * b),
+        "error": np.linalg.norm(mean - truth, axis=0) / a,
         "length": b / a,
     }
 
@@ -85,12 +85,12 @@ def lengths_apart(reset, loss, width=WIDTH, instances=INSTANCES):
     }
 
 
-def compare_halves(truth, found):
+def compare_halves(truth, mean):
     """Products of two estimates in halves, [2, T, I], summed over time: what ``pooled`` takes.
 
     Each factor comes from another half, so that noise adds no bias: ``truth`` is the squared
-    length of the truth [I], ``found`` that of what was found, ``both`` their inner product and
-    ``apart`` the squared distance.
+    length of the truth [I], ``mean`` that of the mean surrogate gradient, ``both`` their inner
+    product and ``apart`` the squared distance.
     """
 
     def product(a, b):
@@ -98,28 +98,28 @@ def compare_halves(truth, found):
 
     return {
         "truth": product(truth, truth),
-        "found": product(found, found),
-        "both": product(truth, found),
-        "apart": product(found - truth, found - truth),
+        "mean": product(mean, mean),
+        "both": product(truth, mean),
+        "apart": product(mean - truth, mean - truth),
     }
 
 
-def pooled(truth, found, both, apart, axis=-1):
+def pooled(truth, mean, both, apart, axis=-1):
     """Cosine, relative error and length ratio over all instances at once.
 
     Takes the values of ``compare_halves``, arrays [I].
     """
-    truth, found, both, apart = (values.sum(axis) for values in (truth, found, both, apart))
+    truth, mean, both, apart = (values.sum(axis) for values in (truth, mean, both, apart))
     return {
-        "cosine": both / np.sqrt(truth * found),
+        "cosine": both / np.sqrt(truth * mean),
         "error": np.sqrt(np.maximum(apart, 0.0) / truth),
-        "length": np.sqrt(found / truth),
+        "length": np.sqrt(mean / truth),
     }
 
 
 def summary(truth, means):
     """Over instances: quantiles of ``compare`` by rho, and how often rho = 1 is nearer than 0."""
-    outcomes = {rho: compare(truth, found) for rho, found in means.items()}
+    outcomes = {rho: compare(truth, mean) for rho, mean in means.items()}
     nearer = outcomes[1.0]["error"] < outcomes[0.0]["error"]
     interval = stats.binomtest(int(nearer.sum()), len(nearer)).proportion_ci()
     return {
@@ -155,8 +155,8 @@ def sampled(truth, means, resamples=2000, seed=0):
         )
 
     by_rho = {}
-    for rho, found in means.items():
-        products = compare_halves(truth, found).values()
+    for rho, mean in means.items():
+        products = compare_halves(truth, mean).values()
         by_rho[f"{rho:g}"] = {
             key: [value, *interval(key, products)] for key, value in pooled(*products).items()
         }
