@@ -5,7 +5,7 @@ import itertools
 
 import torch
 
-from tsbp_core import inductor_lif
+from tsbp_core import buffers, inductor_lif
 from tsbp_core.neuron import LIF, charge, credit, reset, reset_slope
 from tsbp_core.surrogates import heaviside
 
@@ -65,7 +65,7 @@ def rest(x):
 
 def forward(x, T, lif, smooth, keep, how):
     """Spikes [T, n] and, to ``keep`` for the backward pass, v before each block of steps."""
-    s = torch.empty(T, x.shape[1], dtype=x.dtype, device=x.device)
+    s = _empty((T, x.shape[1]), x, how)
     v = rest(x)
     # Spikes depend on neither surrogate nor rho: neurons that differ in these share a kernel.
     neuron = lif if smooth else LIF(lif.decay, lif.threshold, lif.reset)
@@ -85,13 +85,19 @@ def backward(g, x, starts, lif, smooth, how):
     run = _runner(backward_steps, lif, smooth, how, x)
     blocks = _blocks(len(g), len(starts))
     same = len(x) < len(g)
-    dx = None if same else torch.empty_like(g)
+    dx = None if same else _empty(g.shape, g, how)
     rows = () if same else dx.unbind(0)
     carry = (torch.zeros_like(starts[0]),) * (2 if same else 1)
     pieces = zip(_split(g, blocks), _split(x, blocks), starts, blocks, strict=True)
     for g_block, x_block, v, (i, j) in reversed(list(pieces)):
         carry = run(g_block, x_block, v, carry, rows[i:j])
     return carry[1].to(g.dtype)[None] if same else dx
+
+
+def _empty(shape, like, how):
+    if how == "eager" or like.device.type != "cpu":
+        return like.new_empty(shape)
+    return buffers.empty(shape, like.dtype)
 
 
 def _blocks(T, count):

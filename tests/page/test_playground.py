@@ -217,7 +217,8 @@ def test_every_control_by_keyboard(open_page, compact):
             """root => { root.again = false; root.seen?.disconnect();
             root.seen = new MutationObserver(changes => {
                 root.again ||= changes.some(one => +root.dataset.update < +one.oldValue); });
-            root.seen.observe(root, {attributeFilter: ["data-update"], attributeOldValue: true}); }"""
+            const what = {attributeFilter: ["data-update"], attributeOldValue: true};
+            root.seen.observe(root, what); }"""
         )
         control.focus()
         root.page.keyboard.press("ArrowDown" if name == "seeds" else "ArrowRight")
