@@ -90,7 +90,7 @@ def test_notebook_runs_live_cells_included(path):
 @pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_chapter_has_its_parts(path):
     text = prose(path)
-    parts = ["You will learn", "You need", "## The idea in words", "## Slide it"]
+    parts = ["You will learn", "You need", "## The idea in words"]
     for part in [*parts, "## What goes wrong", "## Exercises", "## Summary"]:
         assert part in text, f"{path.name} lacks {part!r}"
     exercises = re.findall(r"\{exercise\}[^\n]*\n:label: (\S+)", text)
