@@ -1,6 +1,7 @@
 """Every chapter runs; every built page works in a browser, from the disk and over http."""
 
 import ast
+import builtins
 import functools
 import gzip
 import html
@@ -98,6 +99,135 @@ def test_chapter_has_its_parts(path):
     assert 3 <= len(exercises) <= 6
     assert exercises == solutions
     assert re.search(r"^\*\*.*\?\*\*$", text, re.M), "the opening question is missing"
+
+
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+"""Tags of cells whose source is folded or not there."""
+LINES, CELL, MINUTES = 60, 12, 25
+"""Most visible lines of code in a chapter and in a cell; most minutes that a chapter takes."""
+LEFT = {
+    "01-neuron": "names",
+    "03-missing-term": "lines",
+    "04-proof": "lines names",
+    "05-toy": "lines folded minutes names",
+    "06-torch": "lines names",
+    "07-cifar10": "lines folded minutes names",
+    "08-cost": "lines",
+    "09-truth": "lines minutes",
+    "10-growth": "minutes names bold",
+    "11-frameworks": "lines",
+    "12-recipe": "lines folded minutes names bold",
+    "13-advice": "names",
+}
+"""Chapters that do not keep these rules yet: words of the tests' names. To be emptied."""
+
+
+def source_lines(cell):
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+def visible_cells(path):
+    """Code cells whose source stands on the page, each with the solution it is folded into or ""."""
+    inside = ""
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type == "markdown":
+            for start, label in re.findall(r"\{solution-(start|end)\} ?(\S*)", cell.source):
+                inside = label if start == "start" else ""
+        elif cell.cell_type == "code" and not HIDDEN & set(cell.metadata.get("tags", ())):
+            yield cell, inside
+
+
+def reading_text(text):
+    """Prose without exercises, solutions and what else is folded."""
+    text = re.sub(
+        r"^:::\{solution-start\}.*?^:::\{solution-end\}\n:::", "", text, flags=re.M | re.S
+    )
+    block = re.compile(r"^(:{3,})\{([\w-]+)\}[^\n]*\n((?::\w+:[^\n]*\n)*).*?^\1$\n?", re.M | re.S)
+
+    def folds(found):
+        _, name, options = found.groups()
+        folded = name in ("exercise", "solution", "dropdown") or "dropdown" in options
+        return "" if folded else found[0]
+
+    return block.sub(folds, text)
+
+
+def reading_minutes(path):
+    """200 words a minute, 20 s an equation, 10 s a visible line of code; exercises apart."""
+    text = reading_text(prose(path))
+    words, equations = re.subn(r"^\$\$.*?^\$\$.*?$", "", text, flags=re.M | re.S)
+    code = sum(source_lines(cell) for cell, inside in visible_cells(path) if not inside)
+    return len(words.split()) / 200 + equations / 3 + code / 6
+
+
+def rule(name):
+    """Parametrises a test over chapters; those that ``LEFT`` has for it must still fail."""
+    marks = {stem for stem, names in LEFT.items() if name in names.split()}
+    expected = pytest.mark.xfail(reason="to be mended", strict=True)
+    params = [
+        pytest.param(path, id=path.stem, marks=[expected] if path.stem in marks else [])
+        for path in CHAPTERS
+    ]
+    return pytest.mark.parametrize("path", params)
+
+
+@rule("lines")
+def test_code_on_a_page_is_short(path):
+    """What loads, formats, counts or glues belongs into the package, and its cell is hidden."""
+    cells = list(visible_cells(path))
+    assert [cell.source for cell, _ in cells if source_lines(cell) > CELL] == []
+    assert sum(source_lines(cell) for cell, inside in cells if not inside) <= LINES
+
+
+@rule("folded")
+def test_code_on_a_page_shows_what_it_prints(path):
+    tags = [set(cell.metadata.get("tags", ())) for cell, _ in visible_cells(path)]
+    assert not any("hide-output" in own or "remove-output" in own for own in tags)
+
+
+@rule("minutes")
+def test_a_chapter_is_read_in_25_minutes(path):
+    assert reading_minutes(path) <= MINUTES
+
+
+def unmet(path):
+    """Names that a visible cell uses, and that no visible cell before it made; explorers apart."""
+    met, own, where, found = set(dir(builtins)), set(), "", []
+    for cell, inside in visible_cells(path):
+        if "explorers." in cell.source:
+            continue
+        if inside != where:
+            where, own = inside, set()
+        nodes = list(ast.walk(ast.parse(re.sub(r"^%.*$", "", cell.source, flags=re.M))))
+        made = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        made |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        made |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        made |= {(n.asname or n.name).split(".")[0] for n in nodes if isinstance(n, ast.alias)}
+        used = {n.id for n in nodes if isinstance(n, ast.Name)}
+        found += [(cell.id, name) for name in sorted(used - made - met - own)]
+        (own if inside else met).update(made)
+    return found
+
+
+@rule("names")
+def test_a_reader_has_met_what_a_cell_uses(path):
+    assert unmet(path) == []
+
+
+NUMBER = re.compile(r"(?<!\w)(?<!\w-)\d|\{glue")
+"""Not the digits of a name, such as CIFAR-10."""
+
+
+def bold(text):
+    """What stands in bold, code and formulas apart."""
+    text = re.sub(r"^```.*?^```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.M | re.S)
+    return text.split("**")[1::2]
+
+
+@rule("bold")
+def test_no_number_is_bold(path):
+    """Bold is for a term at its definition and for the one sentence to remember."""
+    assert [words for words in bold(prose(path)) if NUMBER.search(words)] == []
 
 
 def built(name):
