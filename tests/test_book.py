@@ -127,7 +127,7 @@ def source_lines(cell):
 
 
 def visible_cells(path):
-    """Code cells whose source stands on the page, each with the solution it is folded into or ""."""
+    """Code cells whose source stands on the page, each with its folded solution or ""."""
     inside = ""
     for cell in nbformat.read(path, 4).cells:
         if cell.cell_type == "markdown":
