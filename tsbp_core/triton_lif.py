@@ -2,7 +2,7 @@
 
 The kernels hold the loops and the loads; the neuron in them is ``neuron.py`` and ``surrogates.py``
 themselves. Triton takes those functions as they stand: ``_jit`` gives it a copy of each whose
-``exp``, ``clip`` and ``ones_like`` are Triton's. Arrays are time-major, [T, n], and contiguous.
+``exp`` and ``clip`` are Triton's. Arrays are time-major, [T, n], and contiguous.
 
 A thread keeps the membrane of its neuron in a register. Forward reads x and writes s, and with
 ``keep`` also writes v before every ``STEPS``-th step. Backward reads x, g and these v, runs STEPS
@@ -125,11 +125,7 @@ def _clip(z, low, high):
     return tl.clamp(z, low, high, propagate_nan=tl.PropagateNan.ALL)
 
 
-def _ones_like(z):
-    return tl.full(z.shape, 1.0, z.dtype)
-
-
-OWN = {"abs": _abs, "exp": _exp, "clip": _clip, "ones_like": _ones_like}
+OWN = {"abs": _abs, "exp": _exp, "clip": _clip}
 """What stands, in Triton, for the functions that ``surrogates`` calls by these names."""
 
 

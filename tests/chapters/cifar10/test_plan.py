@@ -11,7 +11,7 @@ def name_of(run, factor):
     return f"{factor}-{s.optimizer}-lr{s.lr:g}-rho{s.reset_gradient:g}"
 
 
-@pytest.mark.parametrize("study", [s for s in plan.STUDIES if s != "ablation"])
+@pytest.mark.parametrize("study", [s for s in plan.STUDIES if s not in ("ablation", "swap")])
 def test_studies_are_paired(study):
     runs = plan.STUDIES[study]()
     assert len({run.record(study) for run in runs}) == len(runs)
@@ -20,6 +20,17 @@ def test_studies_are_paired(study):
         rest = replace(run.settings, reset_gradient=0.0), run.seed
         pairs.setdefault(rest, set()).add(run.settings.reset_gradient)
     assert all(rhos == {1.0, 0.0} for rhos in pairs.values())
+
+
+def test_swapped_lengths_complete_the_grid():
+    """With the grid's runs, both directions x both lengths at each rate and seed."""
+    runs = plan.swap()
+    plain = {(run.settings, run.seed) for run in plan.grid(at=plan.MIDDLE)}
+    assert len({run.record("swap") for run in runs}) == len(runs) == 2 * 3 * 5
+    for run in runs:
+        assert {run.settings.length_of, run.settings.reset_gradient} == {0.0, 1.0}
+        assert (replace(run.settings, length_of=None), run.seed) in plain
+        assert run.settings.optimizer == "adamw"
 
 
 def test_grid_is_long_enough():

@@ -124,6 +124,42 @@ def test_probe_compares_the_two_methods_gradients(data):
     assert found["one_sign"][1] == pytest.approx(1), "the readout's credit is the same at each step"
 
 
+def test_a_gradient_keeps_its_direction_and_takes_the_others_length():
+    torch.manual_seed(0)
+    net = network.SpikingNet("4C3-P4-4C3-P4", 4, TINY.neuron())
+    x, y = torch.rand(6, 3, 32, 32), torch.arange(6)
+    gradients = {}
+    for rho in (1.0, 0.0):
+        other = evaluation.with_rho(net, rho)
+        evaluation.smoothed_loss(other(x)[0], y, TINY).backward()
+        gradients[rho] = [parameter.grad for parameter in other.parameters()]
+    buffers = [b.clone() for b in other.buffers()]
+    evaluation.rescale_gradients(other, x, y, TINY, 1.0)
+    assert all(a.equal(b) for a, b in zip(other.buffers(), buffers, strict=True)), "of batch norm"
+    changed = 0
+    for parameter, complete, detached in zip(other.parameters(), *gradients.values(), strict=True):
+        if parameter.grad is None:
+            assert complete is None
+            continue
+        wanted = detached * complete.norm() / detached.norm()
+        assert torch.allclose(parameter.grad, wanted, rtol=1e-5, atol=0)
+        changed += not torch.allclose(wanted, complete, rtol=1e-2)
+    assert changed >= 2
+
+
+def test_own_length_changes_nothing_and_the_others_does(data):
+    plain, own, swapped = (
+        training.train(replace(TINY, length_of=rho), 0, data)["weights_sha256"]
+        for rho in (None, TINY.reset_gradient, 0.0)
+    )
+    assert plain == own != swapped
+
+
+def test_warming_up_in_one_update_is_refused(data):
+    with pytest.raises(ValueError, match="0.125 of 8 updates"):
+        training.train(replace(TINY, warmup=1 / 8), 0, data)
+
+
 def test_share_of_credit_with_one_sign():
     g = torch.tensor([[1.0, -1.0, 2.0, 0.0], [3.0, -2.0, -1.0, -4.0]])
     assert evaluation._one_sign(g) == pytest.approx((4 + 3 + 4) / 14)

@@ -27,9 +27,7 @@ def compare_gradients(net, x, y, settings):
     """
     weights, credits = {}, {}
     for rho in (1.0, 0.0):
-        probed = copy.deepcopy(net).train()
-        for layer in (probed.first, probed.lif):
-            layer.lif = replace(layer.lif, reset_gradient=rho)
+        probed = with_rho(net, rho)
         with autocast(settings.precision, x.device):
             logits, spikes = probed(x)
             loss = smoothed_loss(logits, y, settings)
@@ -43,6 +41,27 @@ def compare_gradients(net, x, y, settings):
         "cosine": [functional.cosine_similarity(a, b, dim=0).item() for a, b in pairs],
         "one_sign": [_one_sign(g.float()) for g in credits[1.0]],
     }
+
+
+def rescale_gradients(net, x, y, settings, rho):
+    """Give each parameter's gradient the length that it has with ``rho`` for the same batch.
+
+    ``x`` [B, 3, 32, 32] and ``y`` [B] are those that the gradients of ``net`` come from.
+    """
+    other = with_rho(net, rho)
+    with autocast(settings.precision, x.device):
+        smoothed_loss(other(x)[0], y, settings).backward()
+    for own, donor in zip(net.parameters(), other.parameters(), strict=True):
+        if own.grad is not None and (length := own.grad.norm()) > 0:
+            own.grad *= donor.grad.norm() / length
+
+
+def with_rho(net, rho):
+    """A copy of ``net``, in training mode, whose neurons have another rho."""
+    other = copy.deepcopy(net).train()
+    for layer in (other.first, other.lif):
+        layer.lif = replace(layer.lif, reset_gradient=rho)
+    return other
 
 
 def _one_sign(g):

@@ -35,6 +35,19 @@ thing undone at a time. Outcomes: accuracy on 5,000 held-out training images and
 paired by seed. Four epochs are few, so that what protects against overfitting may not pay yet. It
 was written after the recipe, and chose nothing.
 
+``swap`` asks why the term costs half a point with AdamW: what the grid's five seeds give at the
+``MIDDLE`` rates if each weight tensor's gradient has one method's direction and the other's length,
+update by update, before AdamW sees it. It was planned when the grid was long in, before any run of
+its own:
+
+- Unit of comparison: a seed; test accuracies are averaged over the three rates. The runs with their
+  own length are the grid's.
+- Outcomes: the effect of the direction (complete minus detached, averaged over both lengths) and
+  that of the length (over both directions), each with an interval corrected for the two.
+- Verdict: what has an interval below zero carries the cost; if neither has, it is open. AdamW
+  divides a constant length out, so the direction is expected to carry it: an interval of the length
+  that excludes zero would contradict that.
+
 Each run that ends is kept as a results file of its own. Runs are independent: they are computed in
 any order, by any number of processes that share the folders, and go on where they were cut off.
 """
@@ -148,6 +161,19 @@ def grid(seeds=5, base=COMPACT, at=slice(None)):
     ]
 
 
+def swap(seeds=5):
+    """The middle of the grid with AdamW, each method with the other's length, seed after seed."""
+    return [
+        TrainingRun(
+            f"{run.name}-length-of-rho{1 - run.settings.reset_gradient:g}",
+            replace(run.settings, length_of=1 - run.settings.reset_gradient),
+            run.seed,
+        )
+        for run in grid(seeds, at=MIDDLE)
+        if run.settings.optimizer == "adamw"
+    ]
+
+
 def larger(seeds=3):
     """The middle of the grid with a larger network."""
     return grid(seeds, LARGER, MIDDLE)
@@ -199,6 +225,7 @@ def smoke(seeds=1):
 
 STUDIES = {
     "grid": grid,
+    "swap": swap,
     "factors": one_change,
     "larger": larger,
     "headline": headline,

@@ -14,7 +14,8 @@ class Settings:
     ``network`` names the layers as ``SpikingNet`` reads them. ``held_out`` training images are
     kept for evaluation after each epoch, in place of the test set; ``limit`` caps the number of
     training images. SGD has Nesterov's momentum of 0.9. At each epoch of ``doublings``, counted
-    from 0, the number of steps doubles, to end at ``steps``.
+    from 0, the number of steps doubles, to end at ``steps``. With ``length_of`` each weight
+    tensor's gradient is given, before the optimiser sees it, the length that it has with that rho.
 
     Raises
     ------
@@ -40,6 +41,7 @@ class Settings:
     surrogate_width: float = 0.2
     surrogate_unit: str = "area"
     reset_gradient: float = 1.0
+    length_of: float | None = None
     held_out: int = 0
     limit: int = 50_000
 

@@ -12,7 +12,12 @@ from dataclasses import asdict
 
 import torch
 
-from tsbp_core.chapters.cifar10.evaluation import compare_gradients, evaluate, smoothed_loss
+from tsbp_core.chapters.cifar10.evaluation import (
+    compare_gradients,
+    evaluate,
+    rescale_gradients,
+    smoothed_loss,
+)
 from tsbp_core.chapters.cifar10.network import (
     SpikingNet,
     augment,
@@ -62,7 +67,8 @@ def train(settings, seed, data, checkpoint=None, progress=None, device="cpu"):
     Raises
     ------
     ValueError
-        If the checkpoint is of a run with other settings or another seed.
+        If the checkpoint is of a run with other settings or another seed, or the warm-up is one
+        update.
     """
     run = _Training(settings, seed, data, device)
     made_by = {**asdict(settings), "seed": seed}
@@ -103,6 +109,11 @@ class _Training:
             net.whiten(normalised(self.images[:5000]))
         self.batches = math.ceil(kept / settings.batch)
         self.updates = settings.epochs * self.batches
+        if settings.warmup * self.updates == 1:
+            raise ValueError(
+                "torch's schedule cannot warm up in exactly one update: train longer, or change "
+                f"warmup, which is {settings.warmup:g} of {self.updates} updates"
+            )
         self.optimizer = _optimizer(net, settings)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer,
@@ -148,12 +159,15 @@ class _Training:
     def update(self, picked, generator):
         """Learn from a batch: its mean loss, and how many are right. No change if it diverged."""
         x, y = augment(self.images[picked], generator, self.settings.shift), self.labels[picked]
+        x = normalised(x)
         with autocast(self.settings.precision, self.device):
-            logits, _ = self.net(normalised(x))
+            logits, _ = self.net(x)
             loss = smoothed_loss(logits, y, self.settings)
         if torch.isfinite(loss):
             self.optimizer.zero_grad()
             loss.backward()
+            if self.settings.length_of is not None:
+                rescale_gradients(self.net, x, y, self.settings, self.settings.length_of)
             self.optimizer.step()
             self.schedule.step()
         return loss.item(), (logits.argmax(1) == y).sum().item()
