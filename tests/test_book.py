@@ -111,7 +111,6 @@ LEFT = {
     "04-proof": "lines names",
     "05-toy": "lines folded minutes names",
     "06-torch": "lines names",
-    "07-cifar10": "lines folded minutes names",
     "08-cost": "lines",
     "09-truth": "lines minutes",
     "10-growth": "minutes names bold",

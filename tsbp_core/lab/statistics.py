@@ -39,6 +39,25 @@ def equivalence(values, margin):
     return max(above, below)
 
 
+def equivalence_pooled(values, margin):
+    """As ``equivalence`` for the mean of all ``values`` [S, L], seeds at several conditions.
+
+    The standard error comes from the scatter of seeds within each condition, as if the conditions
+    of a seed were independent, so that errors which cancel within a seed do not make it small.
+
+    Returns
+    -------
+    tuple of float
+        P with the L (S - 1) degrees of freedom of that scatter, and with S - 1, in case the
+        conditions of a seed are not independent.
+    """
+    values = np.asarray(values, float)
+    count, conditions = values.shape
+    error = np.sqrt(values.var(axis=0, ddof=1).mean() / values.size)
+    distance = (margin - abs(values.mean())) / error
+    return tuple(float(stats.t.sf(distance, f * (count - 1))) for f in (conditions, 1))
+
+
 def interval_text(mean, low, high, digits=2):
     """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"; zero has a plus."""
     mean, low, high = (f"{round(v, digits) + 0.0:+.{digits}f}" for v in (mean, low, high))

@@ -170,30 +170,6 @@ def ablation(undone, interval):
     return figure
 
 
-def confusion(counts, classes):
-    """Which class (row) is taken for which (column), in % of the row; ``counts`` [10, 10]."""
-    figure, ax = axes(width=5.4, height=4.4)
-    share = 100 * counts / counts.sum(axis=1, keepdims=True)
-    errors = share - np.diag(np.diag(share))
-    ax.imshow(errors, cmap="Greys", vmax=1.6 * errors.max())
-    for i, j in np.ndindex(share.shape):
-        if i == j or share[i, j] >= 1:
-            ax.text(
-                j,
-                i,
-                f"{share[i, j]:.0f}",
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="#004c75" if i == j else "black",  # the cells are light in dark mode too
-                fontweight="bold" if i == j else None,
-            )
-    ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right", fontsize=9)
-    ax.set_yticks(range(len(classes)), classes, fontsize=9)
-    ax.set(xlabel="answer", ylabel="class")
-    return figure
-
-
 def layers(image, spikes, operations):
     """A convolutional network drawn as stacks of maps, from an image to the readout.
 
