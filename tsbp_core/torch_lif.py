@@ -62,6 +62,13 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         backward pass, too.
     RuntimeError
         If a second derivative is asked for, or a forward-mode one.
+
+    Notes
+    -----
+    Compiled on a CPU, large spikes and gradients take the memory of earlier ones that were freed
+    (``buffers``; 1 GiB waits at most), since fresh pages cost more than the arithmetic. What else a
+    network makes is beyond its reach: with the environment variables that the project's Makefile
+    sets, before Python starts, the C library keeps freed memory for all (glibc on Linux).
     """
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise ValueError(f"x must be a floating tensor, got {getattr(x, 'dtype', type(x))}")
