@@ -109,7 +109,6 @@ LEFT = {
     "01-neuron": "names",
     "03-missing-term": "lines",
     "04-proof": "lines names",
-    "05-toy": "lines folded minutes names",
     "06-torch": "lines names",
     "08-cost": "lines",
     "09-truth": "lines minutes",

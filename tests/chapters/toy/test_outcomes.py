@@ -35,6 +35,8 @@ def test_outcomes_of_each_seed():
     assert share[11] == 0.5
     assert low[11] == 0.0
     assert high[11] == 1.0
+    strict, _, _ = outcomes.success(unit_result(final), strict=True)
+    assert (strict[12], strict[11]) == (0.5, 0.0)
 
 
 def test_silence_can_pass_and_diverged_runs_cannot():
@@ -67,3 +69,11 @@ def test_gains_of_the_map_are_simultaneous():
     single = outcomes.gain(*pair)
     assert single[0] == pytest.approx(mean)
     assert high - low > single[2] - single[1]
+    assert outcomes.verdicts_of_map(found) == {
+        ("a", "x", "adam"): "helps",
+        ("a", "y", "adam"): "open",
+    }
+    panels = outcomes.panels_of_map(found)
+    assert panels["a", "x", "Adam,\nannounced"] == gains["a", "x", "adam"]
+    strict = outcomes.gains_of_map(found, "strict")["a", "x", "adam"]
+    assert panels["a", "x", "Adam,\nstrict"] == strict

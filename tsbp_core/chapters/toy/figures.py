@@ -24,25 +24,26 @@ def learning_rate_curves(learning_rates, ratio_by_rho, interval, solved):
     return figure
 
 
-def effects_map(effects, xlabel="gain in robust width, decades"):
-    """Mean and interval of each condition's effect, one panel an optimiser, one row a condition.
+def effects_map(effects, xlabel="decades"):
+    """Mean and interval of each condition's effect, a panel for each title, one row a condition.
 
-    ``effects``: {(factor, label, optimizer): (mean, low, high)}. Whole intervals above zero are
+    ``effects``: {(factor, label, title): (mean, low, high)}. Whole intervals above zero are
     drawn as circles in the complete gradient's colour, below zero as squares in the other's,
     the rest as open grey diamonds.
     """
-    optimizers = list(dict.fromkeys(key[2] for key in effects))
+    titles = list(dict.fromkeys(key[2] for key in effects))
     rows = list(dict.fromkeys(key[:2] for key in effects))
-    figure, panels = axes(1, len(optimizers), height=0.8 + 0.24 * len(rows), sharey=True)
+    height = 0.8 + 0.24 * len(rows)
+    figure, panels = axes(1, len(titles), height=height, sharex=True, sharey=True)
     heights, y, factor_before = [], 0.0, None
     for factor, _ in rows:
         y -= 1.0 if factor == factor_before else 1.6
         heights.append(y)
         factor_before = factor
-    for ax, optimizer in zip(np.atleast_1d(panels), optimizers, strict=True):
+    for ax, title in zip(np.atleast_1d(panels), titles, strict=True):
         ax.axvline(0, color=INK, linewidth=1)
         for height, row in zip(heights, rows, strict=True):
-            mean, low, high = effects[(*row, optimizer)]
+            mean, low, high = effects[(*row, title)]
             color, marker = (
                 (COMPLETE, "o") if low > 0 else (DROPPED, "s") if high < 0 else (FAINT, "D")
             )
@@ -55,7 +56,7 @@ def effects_map(effects, xlabel="gain in robust width, decades"):
                 markersize=5.5,
                 markerfacecolor="none" if marker == "D" else color,
             )
-        ax.set(title=optimizer, xlabel=xlabel)
+        ax.set(title=title, xlabel=xlabel)
     labels = [f"{factor} {label}" for factor, label in rows]
     np.atleast_1d(panels)[0].set_yticks(heights, labels, fontsize=9)
     return figure

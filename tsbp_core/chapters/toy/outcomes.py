@@ -61,9 +61,14 @@ def per_seed(result):
     }
 
 
-def success(result):
-    """Share of seeds that learn at each learning rate [L], and its 95 % bootstrap interval."""
-    learnt = ratio(result) < toy.SOLVED
+def success(result, strict=False):
+    """Share of seeds that learn at each learning rate [L], and its 95 % bootstrap interval.
+
+    ``strict``: the loss must also be below 20 % of a silent neuron's, so that silence never passes.
+    """
+    initial = np.array(result["initial"])
+    least = np.minimum(initial, result["silent"]) if strict else initial
+    learnt = ratio(result) < toy.SOLVED * (least / initial)[:, None]
     return learnt.mean(axis=0), *bootstrap_interval(learnt)
 
 
@@ -94,3 +99,22 @@ def gains_of_map(mapped, outcome="width"):
         key = condition.factor, condition.level, condition.optimizer
         gains[key] = paired.mean(), *t_interval(paired, level)
     return gains
+
+
+def verdicts_of_map(mapped, outcome="width"):
+    """What the simultaneous intervals say of the term: "helps", "hurts" or "open", by condition."""
+    return {
+        key: "helps" if low > 0 else "hurts" if high < 0 else "open"
+        for key, (_, low, high) in gains_of_map(mapped, outcome).items()
+    }
+
+
+def panels_of_map(mapped):
+    """``gains_of_map`` as announced and by the strict criterion, for ``figures.effects_map``."""
+    panels = {}
+    for optimizer, name in (("adam", "Adam"), ("sgd", "plain descent")):
+        for outcome, criterion in (("width", "announced"), ("strict", "strict")):
+            for (factor, level, own), gain in gains_of_map(mapped, outcome).items():
+                if own == optimizer:
+                    panels[factor, level, f"{name},\n{criterion}"] = gain
+    return panels
