@@ -114,7 +114,6 @@ LEFT = {
     "09-truth": "lines minutes",
     "10-growth": "minutes names bold",
     "11-frameworks": "lines",
-    "12-recipe": "lines folded minutes names bold",
     "13-advice": "names",
 }
 """Chapters that do not keep these rules yet: words of the tests' names. To be emptied."""

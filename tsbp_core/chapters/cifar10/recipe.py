@@ -50,6 +50,14 @@ class Studies(NamedTuple):
         }
 
 
+class Theirs(NamedTuple):
+    """The paper's network: training GFLOP of an image and step, PFLOP in all, weights."""
+
+    gflop: float
+    pflop: float
+    weights: int
+
+
 def load():
     """The committed runs."""
     return Studies(*map(outcomes.collect, ("headline", "curve", "ablation")))
@@ -62,11 +70,11 @@ def net():
 
 @functools.cache
 def theirs():
-    """The paper's network by our arithmetic: training GFLOP an image and step, PFLOP, weights."""
+    """The paper's network and its training, by our arithmetic."""
     other = paper_network.CIFARNet(PAPER)
     gflop = network.training_flop(other, torch.zeros(2, 3, 32, 32)) / 1e9
     weights = sum(w.numel() for w in other.parameters())
-    return gflop / PAPER.steps, gflop * 50_000 * PAPER.epochs / 1e6, weights
+    return Theirs(gflop / PAPER.steps, gflop * 50_000 * PAPER.epochs / 1e6, weights)
 
 
 def training_gflop(steps):
@@ -111,7 +119,7 @@ def of_counting(found):
         "times-fewer": f"{total / pflop.mean():.0f}",
         "gpu-speed": f"{GPU / 1000:.0f}",
         "gpu-minutes": f"{total * 1e6 / GPU / 60:.0f}",
-        "cpu-days": f"{total * 1e6 / speed / 86400:.0f}",
+        "cpu-days": f"{total * 1e6 / speed / 86400:.1f}",
     }
 
 
@@ -203,6 +211,14 @@ def of_result(found):
     return said
 
 
+def of_events(found):
+    """Products that a layer of spikes takes for each addition, were zeros skipped."""
+    tests = outcomes.pairs(found.runs, lambda record: record["results"]["test"])[""]
+    below = np.mean([test["rates"] for test in tests[1.0]], axis=0)[:-1]
+    _, *products = RECIPE.steps * np.array(network.forward_flop(net())) / 2
+    return {"share-events": f"{sum(products) / (below @ products):.0f}"}
+
+
 def of_reporting(found):
     """What a better number costs nothing to get."""
     plain, flips = free(found)
@@ -229,7 +245,7 @@ def of_gpu():
 def phrases(found):
     """All values of chapter 12's text."""
     said = of_neuron() | of_gpu() | of_budget()
-    for part in (of_counting, of_ablation, of_result, of_reporting):
+    for part in (of_counting, of_ablation, of_result, of_events, of_reporting):
         said |= part(found)
     return said
 
