@@ -112,7 +112,6 @@ LEFT = {
     "06-torch": "lines names",
     "09-truth": "lines minutes",
     "10-growth": "minutes names bold",
-    "11-frameworks": "lines",
     "13-advice": "names",
 }
 """Chapters that do not keep these rules yet: words of the tests' names. To be emptied."""

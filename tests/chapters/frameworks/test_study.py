@@ -1,4 +1,5 @@
 import inspect
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 from tsbp_core import LIF, numpy_lif, plain_lif, surrogates, torch_lif
-from tsbp_core.chapters.frameworks import defaults, figures, libraries, ways
+from tsbp_core.chapters.frameworks import defaults, figures, libraries, report, ways
 from tsbp_core.chapters.frameworks import study as frameworks
 from tsbp_core.lab import results
 
@@ -155,3 +156,33 @@ def test_table_has_a_row_for_each_way_and_says_where_no_rho_fits(committed):
     assert table.count("<td>none</td>") == 1
     for library, version in committed["settings"]["libraries"].items():
         assert f">{library} {version}<" in table
+
+
+def test_the_common_loop_of_stbp_keeps_the_term():
+    """It detaches nothing: ours with rho = 1 to the last bits, and far from ours with rho = 0."""
+    found = frameworks.fit(libraries.stbp, report.STBP, *frameworks.draw())
+    assert found["rho"] == 1.0 and found["spikes"] == 0
+    assert found["error"] < 1e-15
+    assert found["distance"]["0"] > 0.3
+    x, g = torch.tensor([[1.2], [1.3]], dtype=torch.float64), torch.tensor([[0.0], [1.0]])
+    _, by_hand = frameworks.gradient(libraries.stbp, x, g)
+    assert by_hand[0, 0] == pytest.approx(-0.8 * 1.2)  # (1 - s) is 0; h is 1 at both steps
+
+
+def test_all_that_the_text_cites_is_there(committed):
+    path = results.PROJECT / "book" / "11-frameworks.ipynb"
+    cited = set(re.findall(r"\{glue:text\}`([^`]+)`", path.read_text()))
+    said = report.phrases(committed)
+    assert cited == said.keys()
+    assert said["stbp-rho"] == "1.000"
+    assert said["reproduced"] == str(int(said["ways"]) - 1)
+
+
+def test_tables_of_surrogates_and_of_one_neuron(committed):
+    table = report.surrogates_table(committed)
+    shapes = committed["results"]["surrogates"]
+    assert table.count("<tr>") == 1 + len(shapes) + sum(map(len, shapes.values()))
+    assert "<td>sigmoid</td><td>6.25</td><td>1</td><td>silent</td>" in table
+    rows = report.two_thresholds_table(committed)
+    assert "snnTorch's spikes</td><td>1</td><td>0</td>" in rows
+    assert "our spikes</td><td>1</td><td>1</td>" in rows

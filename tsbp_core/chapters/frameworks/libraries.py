@@ -43,6 +43,32 @@ def spytorch(x, detach=True):
     return over_time(step, x, torch.zeros_like(x[0]))
 
 
+class _Window(torch.autograd.Function):
+    """A step whose derivative is 1 within half of the threshold, as in STBP."""
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return (z > 0).to(z.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        (z,) = ctx.saved_tensors
+        return g * (z.abs() < 0.5)
+
+
+def stbp(x):
+    """The common loop of STBP: keep what one minus the spike leaves, charge, fire."""
+
+    def step(x_t, state):
+        mem, s = state
+        mem = 0.8 * mem * (1.0 - s) + x_t
+        s = _Window.apply(mem - 1.0)
+        return s, (mem, s)
+
+    return over_time(step, x, (torch.zeros_like(x[0]),) * 2)
+
+
 def leaky(x, **options):
     """Return the spikes of snnTorch's Leaky."""
     import snntorch
