@@ -110,7 +110,6 @@ LEFT = {
     "03-missing-term": "lines",
     "04-proof": "lines names",
     "06-torch": "lines names",
-    "09-truth": "lines minutes",
     "10-growth": "minutes names bold",
     "13-advice": "names",
 }
