@@ -3,7 +3,6 @@
 import ast
 import builtins
 import functools
-import gzip
 import html
 import http.server
 import inspect
@@ -17,7 +16,6 @@ import time
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from nbclient import NotebookClient
@@ -253,7 +251,7 @@ def test_page_works_without_a_network(name, over, page, server):
         page.evaluate("MathJax.startup.promise.then(() => null)")
         assert page.locator("mjx-merror").count() == 0
     for explorer in page.locator(".tsbp-explorer").all():
-        slider = explorer.locator("input[type=range]").first
+        slider = explorer.locator("input[type=range], select").first
         frame, summary = explorer.get_attribute("data-frame"), explorer.locator(".summary")
         before = summary.text_content()
         slider.focus()
@@ -275,7 +273,7 @@ def test_chapter_fits_a_narrow_screen(name, page):
     page.wait_for_selector("mjx-container")
     page.evaluate("MathJax.startup.promise.then(() => null)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    assert page.locator(".tsbp-explorer").count() == 1
+    assert page.locator(".tsbp-explorer, .tsbp-playground").count() >= 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -298,43 +296,24 @@ def test_page_is_accessible(name, scheme, page):
     assert [node for node in nodes if "citation-list" not in node[1]] == []  # docutils' own roles
 
 
-def test_the_toys_explorer_plays_and_is_light(page):
-    path = built("05-toy")
-    assert len(gzip.compress(path.read_bytes())) < 400_000
-    page.goto(path.as_uri())
-    explorer = page.locator(".tsbp-explorer")
-    redraws = []
-    for slider in explorer.locator("input[type=range]").all():
-        slider.focus()
-        page.keyboard.press("Home")
-        for _ in range(30):
-            page.keyboard.press("ArrowRight")
-            redraws.append(float(explorer.get_attribute("data-redraw-ms")))
-    assert np.median(redraws) < 200  # 16 on a quiet machine; a frame that freezes takes longer
-    update = explorer.locator("input[type=range]").nth(1)
-    update.focus()
-    page.keyboard.press("Home")
-    button = explorer.get_by_role("button")
-    button.focus()
-    page.keyboard.press("Enter")
-    assert "pause" in button.text_content()
-    page.wait_for_function(
-        "document.querySelectorAll('.tsbp-explorer input[type=range]')[1].value >= 2"
-    )
-    page.keyboard.press("Enter")
-    assert "play" in button.text_content()
-    at = update.input_value()
-    page.wait_for_timeout(1000)
-    assert update.input_value() == at
-    button.click()
-    page.wait_for_function(
-        "(i => i.value === i.max)(document.querySelectorAll('.tsbp-explorer input')[1])"
-    )
-    assert "play" in button.text_content()
-    for name in ("sgd", "teacher", "subtract"):
-        before = explorer.get_attribute("data-frame")
-        explorer.get_by_label(name).check()
-        assert explorer.get_attribute("data-frame") != before
+FIRST_SCREEN = {"width": 1280, "height": 800}
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CHAPTERS])
+def test_the_explorer_comes_first(name, page, measured):
+    """Its top, and a good part of its first picture, stand in the first screen."""
+    page.set_viewport_size(FIRST_SCREEN)
+    page.goto(built(name).as_uri())
+    page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    explorer = page.locator(".tsbp-explorer, .tsbp-playground").first
+    top = explorer.bounding_box()["y"]
+    picture = explorer.locator("figure svg, svg.graph").first.bounding_box()
+    measured(f"explorer's top at 1280 x 800, {name}", top)
+    seen = min(1.0, (FIRST_SCREEN["height"] - picture["y"]) / picture["height"])
+    measured(f"share of its picture seen, {name}", seen, min)
+    question = page.locator(".bd-article p strong").first.bounding_box()
+    assert question["y"] < top < 400
+    assert seen > 0.6
 
 
 def test_pages_show_the_present_source():
@@ -376,7 +355,7 @@ def live_explorers(path, monkeypatch):
 def test_live_sliders_can_go_to_their_ends(path, monkeypatch):
     """What is drawn there, or the ValueError that says why nothing is."""
     for explorer, ranges in live_explorers(path, monkeypatch):
-        start = {name: c.values[c.start] for name, c in explorer.controls.items()}
+        start = {name: c.first for name, c in explorer.controls.items()}
         start |= {name: r[2] if r[2:] else start.get(name, r[0]) for name, r in ranges.items()}
         for name, (low, high, *_) in ranges.items():
             for end in (low, high):

@@ -17,8 +17,8 @@ function scale({low, high, log}, from, to) {
 }
 
 // A chart: {title, height, left, x: {low, high, log, label, ticks}, y: same}. `top` leaves room for
-// rows above the axes. Marks are groups, each with the class of its role. What lies outside the axes
-// is cut there, and an arrow at the edge says so.
+// rows, or for the label of y, above the axes. Marks are groups, each with the class of its role. What
+// lies outside the axes is cut there, and an arrow at the edge says so.
 class Chart {
   constructor(parent, {title, height, x, y, left = 46, top = 8}) {
     Object.assign(this, {height, left, top, right: 10, bottom: 38, x_axis: x, y_axis: y, width: 0});
@@ -71,6 +71,7 @@ class Chart {
     }
     element("path", {d: `M${left} ${top}V${low}H${end}`, class: "axis"}, frame);
     element("text", {x: (left + end) / 2, y: height - 4, "text-anchor": "middle"}, frame, x_axis.label);
+    if (y_axis.label) element("text", {x: 0, y: 13}, frame, y_axis.label);
   }
 
   // A path in the axes, cut at them; returns a function that sets its course.
@@ -106,4 +107,20 @@ class Chart {
     }
     return course;
   }
+}
+
+// Ticks at round numbers: [[value, label], ...].
+function round_ticks({low, high, log}) {
+  const ticks = [], signed = text => String(text).replace("-", "−");
+  if (log) {
+    const f = Math.log10, every = Math.max(1, Math.ceil((f(high) - f(low)) / 4));
+    const power = e => "10" + String(e).replace(/./g, c => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
+    for (let e = Math.ceil(f(low) - 1e-9); e <= f(high) + 1e-9; e += every) ticks.push([10 ** e, power(e)]);
+  } else {
+    const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 2.5, 5, 10].map(m => m * unit).find(s => s >= raw * (1 - 1e-9));
+    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++)
+      ticks.push([k * step, signed(+(k * step).toPrecision(6))]);
+  }
+  return ticks;
 }

@@ -82,6 +82,11 @@ const Arctan = (width = 0.5, unit = "peak") => Surrogate(unit, width, PI * width
 
 const FAMILIES = {Sigmoid, FastSigmoid, Triangle, Rectangle, Gaussian, Arctan};
 
+// The surrogate of a family, by name, of a width: the fast sigmoid has the slope 1 / width.
+function with_width(family, width, unit) {
+  return FAMILIES[family](family === "FastSigmoid" ? 1 / width : width, unit);
+}
+
 // The error function, which JavaScript lacks: its series, all terms positive; 1 beyond 6.
 function erf(x) {
   if (abs(x) > 6) return Math.sign(x);

@@ -1,8 +1,9 @@
-"""Explorers: sliders over a table of frames, in the built page and in the live notebook.
+"""Explorers: controls and a picture that follows them, in the built page and in the live notebook.
 
 An explorer has controls, panels and a *frame* function, which computes what the panels show for
-given settings. ``page()`` calls it for every combination of the controls' values and returns HTML
-that needs no kernel and makes no request. ``live()`` calls it afresh each time a slider moves.
+given settings. ``page()`` returns HTML that needs no kernel and makes no request: either it holds
+the frames of every combination of the controls' values, or, where the engine in JavaScript can
+compute them, the same frame function in JavaScript. ``live()`` asks the kernel for each frame.
 """
 
 import hashlib
@@ -14,25 +15,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import HTML
 
-ROLES = ("complete", "dropped", "reset", "truth", "faint")
-KINDS = ("line", "steps", "stems", "dots", "raster", "vline", "hline")
+from tsbp_core.page.style import RESET_NAMES
+
+ROLES = ("complete", "dropped", "reset", "truth", "faint", "wrong")
+KINDS = ("line", "steps", "stems", "dots", "raster", "arrows", "vline", "hline")
+SCRIPTS = ("random", "engine", "chart", "controls", "explorer")
+NAMES = {"rho": "ρ", "decay": "decay λ", "threshold": "threshold θ"}
+"""What a slider is called where no control says it."""
 _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Control:
-    """A slider (``kind="range"``) or a set of radio buttons (``"choice"``) over given values."""
+    """A slider (``kind="range"``) over given values, or a choice of one of them (``"choice"``)."""
 
     name: str
     values: Sequence
     start: int = 0
     kind: str = "range"
-    label: Callable = "{:g}".format
+    label: Callable = lambda value: value if isinstance(value, str) else f"{value:g}"
     """Turns a value into what is shown."""
-    play: bool = False
-    """Whether a button plays the values one after the other."""
+
+    @property
+    def first(self):
+        return self.values[self.start]
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A slider over all numbers from ``low`` to ``high``; with ``log``, these are powers of ten."""
+
+    name: str
+    low: float
+    high: float
+    first: float
+    step: float = 0.01
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,14 +66,17 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """Axes and the series drawn in them; ``x`` is shared by series that give only their y."""
+    """Axes and the series drawn in them; ``x`` is shared by series that give only their y.
+
+    Without ``ylim`` the axis of y fits what is drawn.
+    """
 
     title: str
     xlabel: str
     ylabel: str
     series: Sequence[Series]
     xlim: tuple
-    ylim: tuple
+    ylim: tuple | None = None
     xlog: bool = False
     ylog: bool = False
     x: Sequence = ()
@@ -67,13 +90,21 @@ class Explorer:
     ----------
     title, question : str
         The question is answered by sliding.
-    controls : dict of Control
+    controls : dict of Control or Slider
         By the name of the frame's argument.
     panels : sequence of Panel
     frame : callable
         Takes the controls' values by name and returns what to draw and a sentence that says it:
         ``([[series, ...], ...], text)``, one list a panel. A series is an array of y, a pair of
-        arrays (x, y), or for "vline" and "hline" an array of positions. NaN breaks a line.
+        arrays (x, y), for "vline" and "hline" an array of positions, and for "arrows" four arrays
+        (x, y, x2, y2). NaN breaks a line.
+    script : Path, optional
+        A file of JavaScript with a function ``FRAMES[name]``, ``name`` that of the frame without
+        its ``_frame``: the page calls it in place of holding frames. Sliders need it.
+    picture : str, default "panels"
+        The function of PICTURES, in JavaScript, that draws.
+    height : int, default 220
+        Of a panel, in pixels.
     """
 
     title: str
@@ -81,21 +112,31 @@ class Explorer:
     controls: dict
     panels: Sequence[Panel]
     frame: Callable
+    script: Path | None = None
+    picture: str = "panels"
+    height: int = 220
 
     def page(self):
-        """Return the explorer as HTML with all frames inline.
+        """Return the explorer as HTML: its frames inline, or what computes them.
 
         Raises
         ------
         ValueError
             If a role, a kind, a start or a frame doesn't fit; the message names it.
         """
+        controls = {name: _field(c, self.script) for name, c in self.controls.items()}
+        panels = [_panel(panel) for panel in self.panels]
+        if self.script:
+            return self._html(controls, panels=panels, compute=self.frame_name)
         names, values = list(self.controls), [c.values for c in self.controls.values()]
         settings = [dict(zip(names, v, strict=True)) for v in itertools.product(*values)]
-        return self._html(self.controls.values(), [self.frame(**s) for s in settings])
+        pool, known = [], {}
+        frames = [self.frame(**s) for s in settings]
+        frames = [[self._series(series, pool, known), text] for series, text in frames]
+        return self._html(controls, panels=panels, frames=frames, pool=pool)
 
     def live(self, **ranges):
-        """Show the explorer with ipywidgets, each frame computed when it is asked for.
+        """Show the explorer with ipywidgets, each frame computed by the kernel, as a slider moves.
 
         Parameters
         ----------
@@ -106,60 +147,73 @@ class Explorer:
         """
         import ipywidgets
 
-        sliders = {}
-        for name, control in self.controls.items():
-            if name not in ranges:
-                options = [(control.label(v), v) for v in control.values]
-                kind = (
-                    ipywidgets.SelectionSlider if control.kind == "range" else ipywidgets.Dropdown
-                )
-                sliders[name] = kind(options=options, index=control.start, description=name)
-        for name, (low, high, *start) in ranges.items():
-            whole = isinstance(low, int) and isinstance(high, int)
-            kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-            steps = {} if whole else {"step": (high - low) / 100}
-            if name in self.controls and not start:
-                start = [self.controls[name].values[self.controls[name].start]]
-            value = start[0] if start else low
-            sliders[name] = kind(
-                value=value, min=low, max=high, description=name, continuous_update=False, **steps
-            )
+        ranges = {name: (c.low, c.high, c.first) for name, c in self.controls.items()
+                  if isinstance(c, Slider) and not c.log} | ranges  # fmt: skip
+        sliders = {
+            name: _widget(ipywidgets, name, control, ranges.pop(name, None))
+            for name, control in self.controls.items()
+        }
+        sliders |= {name: _widget(ipywidgets, name, None, span) for name, span in ranges.items()}
+        name = f"tsbp-frame-{id(sliders)}"
+        frame, output = ipywidgets.HTML(), ipywidgets.Output()
+        shown = itertools.count()
 
-        def redraw(**settings):
-            display(self._frame_or_message(settings))
+        def put(**data):  # each has a number: equal texts would not be sent
+            text = html.escape(json.dumps({"n": next(shown), **data}, allow_nan=False))
+            frame.value = f'<div hidden id="{name}">{text}</div>'
 
-        output = ipywidgets.interactive_output(redraw, sliders)
-        return ipywidgets.VBox([*sliders.values(), output])
+        def redraw(_=None):
+            put(busy=True)
+            put(**self._frame_or_message({name: slider.value for name, slider in sliders.items()}))
+
+        for slider in sliders.values():
+            slider.observe(redraw, "value")
+        panels = [_panel(panel) for panel in self.panels]
+        output.append_display_data(self._html({}, panels=panels, follow=name))
+        redraw()
+        box = ipywidgets.Layout(grid_template_columns="repeat(auto-fill, minmax(22em, 1fr))")
+        controls = ipywidgets.GridBox(list(sliders.values()), layout=box)
+        return ipywidgets.VBox([controls, output, frame])
 
     def _frame_or_message(self, settings):
+        """What the page is sent of a frame: its panels and text, or the error's message."""
         try:
-            return self._html((), [self.frame(**settings)])
+            panels, text = self.frame(**settings)
+            pool = []
+            places = self._series(panels, pool, {})
+            return {"panels": [[pool[i] for i in drawn] for drawn in places], "text": text}
         except Exception as error:  # a reader who slides should get a sentence, whatever it is
             text = str(error)
             if not isinstance(error, (ValueError, RuntimeError)):
                 text = f"{type(error).__name__}: {error}"
-            return HTML(f"<p role='alert'>{html.escape(text)}</p>")
+            return {"error": text}
 
-    def _html(self, controls, frames):
-        pool, known = [], {}
-        data = {
+    def _html(self, controls, **data):
+        data |= {
+            "key": "try-" + self.frame_name,
             "title": self.title,
             "question": self.question,
-            "controls": [_control(control) for control in controls],
-            "panels": [_panel(panel) for panel in self.panels],
-            "frames": [[self._series(series, pool, known), text] for series, text in frames],
-            "pool": pool,
+            "controls": controls,
+            "picture": self.picture,
+            "height": self.height,
         }
         # In a script element only "</" and "<!--" matter; escaping every "<" settles both.
         text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
         text = text.replace("<", "\\u003c")
         name = "tsbp-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+        files = [_HERE / f"{part}.js" for part in (SCRIPTS if self.script else SCRIPTS[2:])]
+        script = "\n".join(file.read_text() for file in [*files, *filter(None, [self.script])])
         return HTML(
             f"<style>{(_HERE / 'explorer.css').read_text()}</style>"
             f'<div class="tsbp-explorer" id="{name}">'
             f'<script type="application/json">{text}</script></div>'
-            f'<script type="module">{(_HERE / "explorer.js").read_text()}</script>'
+            f'<script type="module">{script}\n'
+            f"document.querySelectorAll('#{name}').forEach(explore);</script>"
         )
+
+    @property
+    def frame_name(self):
+        return getattr(self.frame, "__name__", "frame").removesuffix("_frame")
 
     def _series(self, frame, pool, known):
         """Places in ``pool`` of the frame's series; equal ones share a place."""
@@ -179,8 +233,8 @@ class Explorer:
                     )
 
         def place(values):
-            pair = isinstance(values, tuple)
-            numbers = [_numbers(v) for v in values] if pair else _numbers(values)
+            several = isinstance(values, tuple)
+            numbers = [_numbers(v) for v in values] if several else _numbers(values)
             key = str(numbers)
             if key not in known:
                 known[key] = len(pool)
@@ -190,22 +244,48 @@ class Explorer:
         return [[place(values) for values in drawn] for drawn in frame]
 
 
-def _control(control):
-    if control.kind not in ("range", "choice"):
+def _field(control, computed):
+    """A control as controls.js takes it; computed frames take values, tables their places."""
+    if isinstance(control, Slider):
+        if not computed:
+            raise ValueError(f"control {control.name!r}: a slider needs computed frames")
+        fields = {key: getattr(control, key) for key in ("low", "high", "step", "log")}
+        return {"label": control.name, "start": control.first, **fields}
+    if control.kind not in ("range", "choice") or (computed and control.kind == "range"):
         raise ValueError(f"control {control.name!r}: kind must be 'range' or 'choice'")
     if not 0 <= control.start < len(control.values):
         raise ValueError(
             f"control {control.name!r}: start {control.start} is not among its "
             f"{len(control.values)} values"
         )
-    labels = [v if isinstance(v, str) else control.label(v) for v in control.values]
-    return {
-        "name": control.name,
-        "labels": labels,
-        "start": control.start,
-        "kind": control.kind,
-        "play": control.play,
-    }
+    labels, count = [control.label(value) for value in control.values], len(control.values)
+    if control.kind == "range":
+        slider = {"low": 0, "high": count - 1, "step": 1, "start": control.start}
+        return {"label": control.name, "count": count, "labels": labels, **slider}
+    keys = [str(value if computed else i) for i, value in enumerate(control.values)]
+    choices = dict(zip(keys, labels, strict=True))
+    fields = {"choices": choices, "start": keys[control.start], "radio": count <= 3}
+    return {"label": control.name, "count": count, **fields}
+
+
+def _widget(ipywidgets, name, control, span):
+    """A widget of a control, or of a slider over ``span``."""
+    label = control.name if control else NAMES.get(name, name)
+    style = {"description": label, "style": {"description_width": "9em"}}
+    if span is None and isinstance(control, Slider):
+        return ipywidgets.FloatLogSlider(
+            control.first, min=control.low, max=control.high, step=control.step, **style
+        )
+    if span is None:
+        options = [(control.label(v), v) for v in control.values]
+        kind = ipywidgets.SelectionSlider if control.kind == "range" else ipywidgets.Dropdown
+        return kind(options=options, index=control.start, **style)
+    low, high, *start = span
+    whole = isinstance(low, int) and isinstance(high, int)
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    steps = {} if whole else {"step": (high - low) / 100}
+    value = start[0] if start else control.first if control else low
+    return kind(value=value, min=low, max=high, **steps, **style)
 
 
 def _panel(panel):
@@ -235,8 +315,13 @@ def _number(value):
 
 
 METHODS = (Series("complete, ρ = 1", "complete"), Series("term dropped, ρ = 0", "dropped"))
-RESETS = ("zero", "subtract")
 
 
-def choice(name, values, start=0):
-    return Control(name, values, start, "choice", str)
+def choice(name, values, start=0, label=str):
+    return Control(name, values, start, "choice", label)
+
+
+def reset_choice(start="zero", resets=("zero", "subtract")):
+    """The reset: hard or soft."""
+    names = {**RESET_NAMES, "none": "no reset"}
+    return choice("reset", resets, resets.index(start), lambda reset: names[reset].split()[0])

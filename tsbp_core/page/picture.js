@@ -1,5 +1,5 @@
 // The playground's picture: loss and share of seeds that learn against the learning rate, what the
-// neuron at the chosen rate does, and a sentence that says it. Uses chart.js and settings.js.
+// neuron at the chosen rate does, and a sentence that says it. Uses chart.js and controls.js.
 
 const ROLES = ["complete", "dropped"];
 

@@ -5,7 +5,7 @@ const BUDGET = 10;  // milliseconds of work a frame, so that input is answered a
 
 function playground(root) {
   if (root.dataset.update !== undefined) return;
-  const {compact, presets, full} = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+  const {compact, presets, full, controls} = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let settings = read_settings(presets[0].settings);
   let population, chosen;  // all learning rates; the chosen one alone
@@ -38,7 +38,7 @@ function playground(root) {
   const stage = element("div", {class: "stage"}, root);
   const picture = new Picture(stage, compact ? 180 : 210, eta => change("eta", eta));
   for (const chart of [picture.loss, picture.share, picture.neuron]) chart.redraw = redraw;
-  const show = make_controls(stage, root.id, compact ? COMPACT : Object.keys(FIELDS), change);
+  const show = make_controls(stage, root.id, FIELDS, controls ?? (compact ? COMPACT : Object.keys(FIELDS)), change);
 
   // ---- what happens
 

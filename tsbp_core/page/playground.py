@@ -7,11 +7,14 @@ from pathlib import Path
 from IPython.display import HTML
 
 _HERE = Path(__file__).parent
-SCRIPTS = ("random", "engine", "population", "chart", "settings", "picture", "playground")
+SCRIPTS = (
+    *("random", "engine", "population", "chart"),
+    *("controls", "settings", "picture", "playground"),
+)
 """Each uses those before it; in the page they are one module."""
 
 
-def show(presets, compact=False, full="playground.html"):
+def show(presets, compact=False, full="playground.html", controls=None):
     """Return the playground as HTML that makes no request.
 
     Parameters
@@ -20,9 +23,11 @@ def show(presets, compact=False, full="playground.html"):
         Its buttons: ``name``, ``settings`` as the text of a link, ``caption``, ``chapter`` (the
         name of the page that says more). The first is shown at the start.
     compact : bool, default False
-        Four sliders alone, and a link to the page ``full``, which has them all.
+        A few controls alone, and a link to the page ``full``, which has them all.
+    controls : sequence of str, optional
+        Which; default four sliders.
     """
-    data = {"compact": compact, "full": full, "presets": presets}
+    data = {"compact": compact, "full": full, "presets": presets, "controls": controls}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     name = "tsbp-" + hashlib.sha256(text.encode()).hexdigest()[:12]
     script = "\n".join((_HERE / f"{part}.js").read_text() for part in SCRIPTS)

@@ -5,8 +5,7 @@
 
 function make_lif(settings, rho) {
   const {surrogate, width, unit, decay, threshold, reset} = settings;
-  const size = surrogate === "FastSigmoid" ? 1 / width : width;
-  return LIF({decay, threshold, reset, surrogate: FAMILIES[surrogate](size, unit), reset_gradient: rho});
+  return LIF({decay, threshold, reset, surrogate: with_width(surrogate, width, unit), reset_gradient: rho});
 }
 
 // Tasks are kept while settings change that they do not depend on.

@@ -47,7 +47,7 @@ def image_spikes():
         "After how many steps does the right class (vertical line) lead? Do the two networks, "
         "which began with the same weights, still fire in the same places?",
         {
-            "step": Control("time step t", tuple(range(1, steps + 1)), steps - 1, play=True),
+            "step": Control("time step t", tuple(range(1, steps + 1)), steps - 1),
             "layer": choice("layer", [f"{i + 1}" for i in range(len(counts))]),
             "image": choice("image", names, names.index("ship")),
         },

@@ -9,7 +9,7 @@ from tsbp_core import LIF, torch_lif
 from tsbp_core.chapters.cost import measures, outcomes
 from tsbp_core.chapters.cost.plan import SWEEP
 from tsbp_core.lab import results
-from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
+from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice, reset_choice
 
 
 def kept_bytes_frame(steps, reset):
@@ -34,7 +34,7 @@ def kept_bytes():
         "How many bytes does each formulation keep for one neuron and step?",
         {
             "steps": Control("time steps T", (1, 2, 5, 10, 20, 50, 100), 3),
-            "reset": choice("reset", RESETS),
+            "reset": reset_choice(),
         },
         [
             Panel(
@@ -74,7 +74,7 @@ def layer_time(name="overhead"):
         "Which layers get slower, for each step, as the sequence gets longer?",
         {
             "steps": Control("time steps T", SWEEP, 3),
-            "layer": Control("compared with", others, others.index("SpikingJelly"), label=str),
+            "layer": choice("compared with", others, others.index("SpikingJelly")),
             "threads": choice("threads", (1, 2)),
         },
         [
@@ -126,7 +126,7 @@ def layer_time_here():
         {
             "steps": Control("time steps T", (4, 16, 64), 1),
             "neurons": Control("neurons", (1000, 10_000, 100_000), 1),
-            "reset": choice("reset", RESETS),
+            "reset": reset_choice(),
         },
         [
             Panel(

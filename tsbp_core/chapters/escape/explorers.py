@@ -3,7 +3,7 @@
 from tsbp_core.chapters.escape import study as escape
 from tsbp_core.chapters.escape.gradients import LOSSES, RHOS
 from tsbp_core.chapters.escape.study import WIDTHS, Condition
-from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
+from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice, reset_choice
 
 
 def nearness():
@@ -39,7 +39,7 @@ def nearness():
             "noise": Control("width of the noise", WIDTHS, at),
             "surrogate": Control("width of the surrogate", WIDTHS, at),
             "loss": choice("loss", LOSSES),
-            "reset": choice("reset", RESETS),
+            "reset": reset_choice(),
         },
         [
             Panel("Relative error", "ρ", "error", curves, (0, 1), (0, 2.5), x=RHOS),

@@ -6,7 +6,7 @@ import numpy as np
 
 from tsbp_core import LIF, numpy_lif
 from tsbp_core.chapters.frameworks.defaults import SURROGATES
-from tsbp_core.page.explorer import METHODS, RESETS, Control, Explorer, Panel, Series, choice
+from tsbp_core.page.explorer import METHODS, Explorer, Panel, Series, choice, reset_choice
 
 
 def default_surrogates_frame(library, reset):
@@ -34,8 +34,8 @@ def default_surrogates():
         "One neuron under five default surrogates",
         "Under which library's surrogate does it hardly matter whether the term is kept?",
         {
-            "library": Control("library", list(SURROGATES), 1, label=str),
-            "reset": choice("reset", RESETS),
+            "library": choice("library", list(SURROGATES), 1),
+            "reset": reset_choice(),
         },
         [
             Panel(

@@ -1,11 +1,14 @@
-"""The explorers of chapters 1 to 4."""
+"""The explorers of chapters 1 to 4; explorers.js has the same frames."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from tsbp_core import LIF, gradcheck, numpy_lif, surrogates
-from tsbp_core.page.explorer import RESETS, Control, Explorer, Panel, Series, choice
+from tsbp_core.page.explorer import Explorer, Panel, Series, Slider, choice, reset_choice
+
+SCRIPT = Path(__file__).with_suffix(".js")
 
 
 def constant_current_frame(decay, current, threshold, reset):
@@ -32,10 +35,10 @@ def constant_current():
         "A leaky neuron at a constant current",
         "At a constant input, which decay makes the neuron stop firing?",
         {
-            "decay": Control("decay λ", (0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1), 5),
-            "current": Control("input current x", (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1), 3),
-            "threshold": Control("threshold θ", (0.5, 1.0, 1.5), 1),
-            "reset": choice("reset", RESETS),
+            "current": Slider("input current x", 0, 1.5, 0.3),
+            "decay": Slider("decay λ", 0, 1, 0.8),
+            "threshold": Slider("threshold θ", 0.2, 2, 1),
+            "reset": reset_choice(),
         },
         [
             Panel(
@@ -62,51 +65,64 @@ def constant_current():
             ),
         ],
         constant_current_frame,
+        SCRIPT,
     )
 
 
-STRIDE = 0.25
-"""Step in the weight that chapter 2 takes down the smooth loss, to see what the true one does."""
+STRIDE, STEEP, DROP = 0.25, 0.05, 0.7
+"""Step in the weight that chapter 2 takes down a slope, to see what the true loss does; the slope
+that counts as one; how far an arrow may fall."""
 
 
 def _one_weight():
     rng = np.random.default_rng(4)
     inputs = numpy_lif.trace((rng.random((60, 1)) < 0.2).astype(float), 3.0)
     loss = numpy_lif.TraceLoss((rng.random((60, 1)) < 0.1).astype(float))
-    return inputs, loss, np.linspace(0.2, 4.0, 96)
+    return inputs, loss, np.linspace(0.2, 4.0, 95)
 
 
 def bump_width_frame(family, width):
-    """Chapter 2: a surrogate's bump and what it does to the loss of one weight."""
+    """Chapter 2: a surrogate's bump, and where its slope leads."""
     surrogate = getattr(surrogates, family).with_width(width, unit="area")
-    z = np.linspace(-2, 2, 81)
-    inputs, loss, weights = _one_weight()
     lif = LIF(surrogate=surrogate)
-    hard, smooth = (
-        loss(numpy_lif.forward(inputs * weights, lif, smooth=smooth).spikes)[0]
-        for smooth in (False, True)
-    )
-    slope = np.gradient(smooth, weights)
-    there = np.interp(weights - STRIDE * np.sign(slope), weights, hard)
-    steep = np.abs(slope) > 0.05
-    right, wrong = (steep & (there < hard)).mean(), (steep & (there > hard)).mean()
+    inputs, loss, weights = _one_weight()
+
+    def run(weights, smooth=False):
+        run = numpy_lif.forward(inputs * weights, lif, smooth=smooth)
+        return run, *loss(run.spikes)
+
+    spiking, hard, g = run(weights)
+    _, smooth, _ = run(weights, smooth=True)
+    slope = (numpy_lif.backward(g, spiking, lif) * inputs).sum(axis=0)
+    _, there, _ = run(weights - STRIDE * np.sign(slope))
+    steep = np.abs(slope) > STEEP
+    leads = np.where(steep, np.sign(hard - there), np.nan)
+    right, wrong = (leads == 1).mean(), (leads == -1).mean()
     text = (
-        f"The peak of h is {surrogate.derivative(np.array(0.0)):.2f}. The smooth loss has a slope "
-        f"above 0.05 at {steep.mean():.0%} of the weights. A step of {STRIDE:g} down it lowers the "
-        f"true loss at {right:.0%} and raises it at {wrong:.0%} of them; the two are "
+        f"The peak of h is {surrogate.derivative(np.array(0.0)):.2f}. At {steep.mean():.0%} of the "
+        f"weights the surrogate gives a slope above {STEEP}. A step of {STRIDE} down it lowers the "
+        f"true loss at {right:.0%} and raises it at {wrong:.0%} of them; smooth and true loss are "
         f"{np.abs(smooth - hard).mean():.2f} apart on average."
     )
-    return [[surrogate.derivative(z), surrogate.primitive(z)], [hard, smooth]], text
+    arrows = []
+    for way in (1, 0, -1):
+        at = np.flatnonzero(leads == way)
+        at = at[at % 6 == 0]
+        w, start, down = weights[at], hard[at], slope[at]
+        scale = np.minimum(STRIDE, DROP / np.abs(down))
+        arrows.append((w, start, w - scale * np.sign(down), start - scale * np.abs(down)))
+    z = np.linspace(-2, 2, 81)
+    return [[surrogate.derivative(z), surrogate.primitive(z)], [hard, smooth, *arrows]], text
 
 
 def bump_width():
     """Chapter 2: the width of a surrogate and the loss of one weight."""
     return Explorer(
         "The width of a surrogate",
-        "At which width do the fewest slopes lead the wrong way, and what does that width cost?",
+        "At which width do the fewest arrows lead the wrong way, and what does that width cost?",
         {
+            "width": Slider("width", -1.7, 0, 0.2, log=True),
             "family": choice("family", [family.__name__ for family in surrogates.FAMILIES]),
-            "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 3),
         },
         [
             Panel(
@@ -115,20 +131,26 @@ def bump_width():
                 "h, σ",
                 (Series("h", "complete"), Series("σ", "truth")),
                 (-2, 2),
-                (0, 3),
                 x=np.linspace(-2, 2, 81),
             ),
             Panel(
                 "Loss against the weight",
                 "weight w",
                 "L",
-                (Series("with H: a staircase", "truth", "steps"), Series("with σ", "complete")),
-                (0.2, 4),
+                (
+                    Series("with H: a staircase", "truth", "steps"),
+                    Series("with σ", "complete"),
+                    Series("slope leads down", "truth", "arrows"),
+                    Series("no change", "faint", "arrows"),
+                    Series("leads up", "wrong", "arrows"),
+                ),
+                (0, 4.2),
                 (0, 4),
-                x=np.linspace(0.2, 4.0, 96),
+                x=np.linspace(0.2, 4.0, 95),
             ),
         ],
         bump_width_frame,
+        SCRIPT,
     )
 
 
@@ -149,7 +171,7 @@ def credit_by_rho_frame(rho, decay, reset):
         f"the detached one and a cosine of {delta @ detached / np.linalg.norm(delta) / size:.2f} "
         f"with it; {turned} of 24 credits have turned their sign."
     )
-    return [[detached, delta, fired]], text
+    return [[(fired, 0 * fired), detached, delta]], text
 
 
 def credit_by_rho():
@@ -158,9 +180,9 @@ def credit_by_rho():
         "From dropped to complete",
         "At which ρ does the credit of step 6 change its sign?",
         {
-            "rho": Control("ρ (reset_gradient)", np.linspace(0, 1, 11).round(1), 0),
-            "decay": Control("decay λ", (0.5, 0.7, 0.8, 0.9, 0.95), 2),
-            "reset": choice("reset", RESETS),
+            "rho": Slider("ρ", 0, 1, 1),
+            "decay": Slider("decay λ", 0, 1, 0.8),
+            "reset": reset_choice(),
         },
         [
             Panel(
@@ -168,16 +190,16 @@ def credit_by_rho():
                 "time step t",
                 "δ[t]",
                 (
+                    Series("spike", "reset", "raster"),
                     Series("term dropped, ρ = 0", "dropped", "dots"),
                     Series("chosen ρ", "complete", "stems"),
-                    Series("spike", "reset", "vline"),
                 ),
                 (0, 25),
-                (-4, 3),
                 x=np.arange(1, 25),
             )
         ],
         credit_by_rho_frame,
+        SCRIPT,
     )
 
 
@@ -185,7 +207,7 @@ def twin_differences_frame(width, decay, reset):
     """Chapter 4: both gradients against exact differences of the smooth twin."""
     lif = LIF(decay, 1.0, reset, surrogates.Sigmoid(width))
     x = np.random.default_rng(11).normal(0.3, 0.5, (20, 1))
-    report = gradcheck.check(x, lif, method="complex")
+    report = gradcheck.check(x, lif)
     run = numpy_lif.forward(x, lif, smooth=True)
     touched = lif.surrogate.derivative(run.membrane[:-1] - lif.threshold) > 0.05
     text = (
@@ -204,9 +226,9 @@ def twin_differences():
         "At which width are the detached credits (squares) furthest from the differences (grey "
         "rings), as a share of their length? Does the other reset agree?",
         {
-            "width": Control("width of the sigmoid", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 3),
-            "decay": Control("decay λ", (0.5, 0.8, 0.95), 1),
-            "reset": choice("reset", RESETS),
+            "width": Slider("sigmoid's width", -1.7, 0, 0.2, log=True),
+            "decay": Slider("decay λ", 0, 1, 0.8),
+            "reset": reset_choice(),
         },
         [
             Panel(
@@ -219,9 +241,9 @@ def twin_differences():
                     Series("term dropped, ρ = 0", "dropped", "dots"),
                 ),
                 (0, 21),
-                (-0.1, 3.1),
                 x=np.arange(1, 21),
             )
         ],
         twin_differences_frame,
+        SCRIPT,
     )

@@ -1,11 +1,15 @@
-"""The explorer of chapter 10."""
+"""The explorer of chapter 10; explorers.js has the same frame, and that of chapter 13."""
+
+from pathlib import Path
 
 import numpy as np
 
 from tsbp_core import numpy_lif
 from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at, reach
 from tsbp_core.chapters.growth import probe as experiment
-from tsbp_core.page.explorer import METHODS, Control, Explorer, Panel, Series, choice
+from tsbp_core.page.explorer import METHODS, Explorer, Panel, Series, Slider, choice, reset_choice
+
+SCRIPT = Path(__file__).with_suffix(".js")
 
 
 def credit_back_frame(slope, unit, reset):
@@ -38,9 +42,9 @@ def credit_back():
         "With area 1, at which slope does the blue curve on the right turn round, and grow on its "
         "way back (from right to left)? Can you make it grow with peak 1?",
         {
-            "slope": Control("slope", (1, 2, 4, 6, 8, 10, 14, 20, 25, 35, 50, 70, 100), 5),
-            "unit": choice("unit", ("area", "peak")),
-            "reset": choice("reset", ("subtract", "zero")),
+            "slope": Slider("slope", 0, 2.3, 10, log=True),
+            "unit": choice("unit", ("area", "peak"), label="{} 1".format),
+            "reset": reset_choice("subtract"),
         },
         [
             Panel(
@@ -69,4 +73,5 @@ def credit_back():
             ),
         ],
         credit_back_frame,
+        SCRIPT,
     )

@@ -1,4 +1,4 @@
-"""Runs the toy neuron's studies, and makes what chapter 5's explorer draws.
+"""Runs the toy neuron's studies.
 
 Units are independent, so they run in any order, on several cores or machines, with the same
 numbers; each is kept on disk when done, and a study that was cut off goes on where it stopped.
@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import joblib
-import numpy as np
 from tqdm import tqdm
 
 from tsbp_core import neuron, numpy_lif, surrogates
@@ -21,13 +20,9 @@ from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.toy import experiment as toy
 from tsbp_core.chapters.toy import unit as toy_unit
 from tsbp_core.chapters.toy.outcomes import SPIKES
-from tsbp_core.chapters.toy.plan import STUDIES, units_main
-from tsbp_core.chapters.toy.unit import digits
+from tsbp_core.chapters.toy.plan import STUDIES
 from tsbp_core.lab import results
 
-RATES = toy.LEARNING_RATES
-SHOWN_RATES, SHOWN_UPDATES, LEVELS = 2, (0, 5, 20, 60, 150, 299), 20
-"""Of the explorer, every so many learning rates, which updates, membrane levels a threshold."""
 _CODE = (neuron, numpy_lif, surrogates, steps, toy, toy_unit)
 """Modules that decide the numbers. Units computed by other versions of them are not used again."""
 
@@ -98,46 +93,6 @@ def _with_result(unit):
     return unit, toy_unit.run_unit(unit)
 
 
-def explorer_data(seed=0):
-    """What chapter 5's explorer draws: one seed's training, at every second learning rate."""
-    rates = RATES[::SHOWN_RATES]
-    data = {
-        "seed": seed,
-        "rates": digits(rates, 3),
-        "updates": SHOWN_UPDATES,
-        "loss_updates": list(range(0, toy.Settings().updates, 6)),
-        "targets": {},
-        "runs": {},
-    }
-    for unit in units_main(seeds=1):
-        if unit.lif.reset_gradient == 0.5:
-            continue
-        task = toy.make_task([seed], unit.settings, unit.lif)
-        kept = []
-
-        def watch(update, run, g, kept=kept):
-            if update in SHOWN_UPDATES:
-                kept.append((run.spikes[:, 0], run.membrane[:, 0]))
-
-        losses = toy.train(
-            task, unit.lif, rates, optimizer=unit.optimizer, settings=unit.settings, watch=watch
-        ).losses[:, 0]
-        spikes, membrane = (np.stack(arrays) for arrays in zip(*kept, strict=True))
-        levels = np.clip(membrane * LEVELS, -LEVELS, 2.5 * LEVELS).round().astype(int)
-        data["targets"][unit.settings.target] = _times(task.target[:, 0])
-        data["runs"][unit.name] = {
-            "losses": [digits(column) for column in losses[data["loss_updates"]].T],
-            "final": digits(losses[-toy.LAST :].mean(axis=0)),
-            "spikes": [[_times(s[:, i]) for s in spikes] for i in range(len(rates))],
-            "membrane": [[u[:, i].tolist() for u in levels] for i in range(len(rates))],
-        }
-    return data
-
-
-def _times(spikes):
-    return (np.flatnonzero(spikes) + 1).tolist()
-
-
 def run_and_trim(units, name, jobs, scheduler):
     """``run_study`` in the folder of checkpoints of this name, without what only "toy" keeps."""
     found = run_study(units, results.PROJECT / "data" / "checkpoints" / name, jobs, scheduler)
@@ -152,15 +107,12 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tsbp_core.chapters.toy.study", description=__doc__
     )
-    parser.add_argument("study", choices=[*STUDIES, "explorer"])
+    parser.add_argument("study", choices=list(STUDIES))
     parser.add_argument("--seeds", type=int, help="number of paired seeds (100; map: 50)")
     parser.add_argument("--jobs", type=int, default=1, help="processes, -1 for one a core (1)")
     parser.add_argument("--scheduler", help="address of a Dask scheduler to run on")
     args = parser.parse_args(argv)
     settings = {"task": asdict(toy.Settings()), "neuron": repr(toy.NEURON)}
-    if args.study == "explorer":
-        results.make("toy-explorer", explorer_data, command="make toy-explorer", settings=settings)
-        return
     study = STUDIES[args.study]
     seeds = study.seeds if args.seeds is None else args.seeds
     if seeds < 2:

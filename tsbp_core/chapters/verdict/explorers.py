@@ -5,7 +5,8 @@ import numpy as np
 from tsbp_core import LIF, surrogates
 from tsbp_core.chapters.gradient.steps import jacobian_at
 from tsbp_core.chapters.growth import probe as experiment
-from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
+from tsbp_core.chapters.growth.explorers import SCRIPT
+from tsbp_core.page.explorer import Explorer, Panel, Series, Slider, choice
 
 
 def tall_surrogate_frame(family, width, unit, decay):
@@ -33,9 +34,9 @@ def tall_surrogate():
         "is the peak from 5, from which on we saw harm?",
         {
             "family": choice("family", [family.__name__ for family in surrogates.FAMILIES]),
-            "width": Control("width", (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0), 2),
-            "unit": choice("unit", ("area", "peak")),
-            "decay": Control("decay λ", (0.5, 0.8, 0.9, 0.95), 2),
+            "unit": choice("unit", ("area", "peak"), label="{} 1".format),
+            "width": Slider("width", -1.7, 0, 0.1, log=True),
+            "decay": Slider("decay λ", 0, 1, 0.9),
         },
         [
             Panel(
@@ -66,4 +67,5 @@ def tall_surrogate():
             ),
         ],
         tall_surrogate_frame,
+        SCRIPT,
     )
