@@ -15,6 +15,8 @@ import tsbp_core
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "data" / "results"
+if not RESULTS.exists():  # an installed package has them inside
+    RESULTS = Path(tsbp_core.__file__).parent / "data" / "results"
 
 
 def save(name, *, command, settings, results, wall_time_s, folder=None):
@@ -73,7 +75,9 @@ def load(name):
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"no results file {path}; CONTRIBUTING.md says how to remake it")
+        raise FileNotFoundError(
+            f"no results file {path}; `make help` in the book's folder says what makes it"
+        )
     return json.loads(path.read_text())
 
 

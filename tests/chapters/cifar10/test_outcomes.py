@@ -40,6 +40,8 @@ def test_only_seeds_of_which_all_runs_are_there_are_collected(tmp_path, monkeypa
         if (run.seed, run.settings.reset_gradient) != (1, 0.0):
             results.save(run.record("smoke"), command="", settings={}, results={}, wall_time_s=0)
     assert {run.seed for run in outcomes.collect("smoke", runs)} == {0, 2}
+    with pytest.raises(FileNotFoundError, match="make cifar10 STUDY=larger"):
+        outcomes.collect("larger")
 
 
 def test_robust_width_of_cases_done_by_hand():

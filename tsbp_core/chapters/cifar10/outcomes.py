@@ -25,10 +25,20 @@ def collect(study, runs=None):
     """A study's results files by run, of those seeds of which all runs are there.
 
     ``runs``: those of ``plan.STUDIES``, if None.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such seed.
     """
     runs = STUDIES[study]() if runs is None else runs
     missing = {run.seed for run in runs if not path(study, run).exists()}
-    return {run: results.load(run.record(study)) for run in runs if run.seed not in missing}
+    if found := [run for run in runs if run.seed not in missing]:
+        return {run: results.load(run.record(study)) for run in found}
+    raise FileNotFoundError(
+        f"no seed of study {study!r} is whole in {results.RESULTS}; "
+        f"`make cifar10 STUDY={study}` computes them"
+    )
 
 
 def final(result):
