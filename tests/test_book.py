@@ -107,7 +107,6 @@ LEFT = {
     "01-neuron": "names",
     "03-missing-term": "lines",
     "04-proof": "lines names",
-    "06-torch": "lines names",
     "10-growth": "minutes names bold",
     "13-advice": "names",
 }
