@@ -108,7 +108,6 @@ LEFT = {
     "03-missing-term": "lines",
     "04-proof": "lines names",
     "10-growth": "minutes names bold",
-    "13-advice": "names",
 }
 """Chapters that do not keep these rules yet: words of the tests' names. To be emptied."""
 

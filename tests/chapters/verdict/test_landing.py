@@ -1,0 +1,49 @@
+import re
+
+import numpy as np
+import pytest
+
+from tsbp_core.chapters.cifar10 import outcomes
+from tsbp_core.chapters.gradient import twin
+from tsbp_core.chapters.verdict import landing
+from tsbp_core.lab import results
+
+
+@pytest.fixture(scope="module")
+def said():
+    return landing.phrases()
+
+
+def test_the_landing_page_cites_what_there_is(said):
+    text = (results.PROJECT / "book" / "index.ipynb").read_text()
+    cited = set(re.findall(r"\{glue:text\}`([^`]+)`", text))
+    assert cited <= said.keys()
+    assert said.keys() - cited <= {"index-help", "index-harm", "index-equal", "index-open"}
+
+
+def test_the_check_by_differences_holds_with_the_term_alone(said):
+    assert float(said["index-with"]) < 1e-9 < 0.1 < float(said["index-without"])
+
+
+def test_what_people_train_with_is_not_the_twins_gradient(said):
+    """Distances of the two resets, the hard one first, by hand."""
+    x, loss = twin.draw()
+    for reset, text in zip(("zero", "subtract"), said["index-apart"].split(" and "), strict=True):
+        truth, by_rho = twin.gradients(x, loss, twin.neuron(reset))
+        apart = np.linalg.norm(by_rho[1.0] - truth, axis=0) / np.linalg.norm(truth, axis=0)
+        assert text == f"{np.median(apart):.2f}"
+        assert 0.2 < float(text) < 0.6
+
+
+def test_verdicts_of_low_surrogates_add_up_to_ten_cells(said):
+    found = [said.get(f"index-{name}", "0") for name in ("equal", "open", "help", "harm")]
+    assert sum(map(int, found)) == 10
+
+
+def test_images_are_judged_with_the_term_minus_without(said):
+    grid = outcomes.primary(outcomes.collect("grid"), "adamw")
+    gain = np.mean(grid[1.0] - grid[0.0])
+    assert said["index-cifar-adamw"].startswith(f"{gain:+.2f} [")
+    recipe = outcomes.pairs(outcomes.collect("headline"))[""]
+    assert said["index-recipe-1"] == f"{np.mean(recipe[1.0]):.1f}"
+    assert said["index-recipe-0"] == f"{np.mean(recipe[0.0]):.1f}"

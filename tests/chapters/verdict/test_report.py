@@ -1,0 +1,75 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tsbp_core import surrogates
+from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.verdict import effects, ledger, report
+from tsbp_core.chapters.verdict.claim import Claim
+from tsbp_core.lab import results
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return effects.effects()
+
+
+@pytest.fixture(scope="module")
+def said(rows):
+    return report.phrases(rows)
+
+
+def test_the_text_cites_only_what_there_is(said):
+    text = (results.PROJECT / "book" / "13-advice.ipynb").read_text()
+    assert set(re.findall(r"\{glue:text\}`([^`]+)`", text)) <= said.keys()
+
+
+def test_every_row_has_a_name_of_its_own(rows, said):
+    names = [report.key(row) for row in rows]
+    assert len(set(names)) == len(rows)
+    assert "manifolds-3-layers-soft-peak-5" in names
+    assert "CIFAR-10-4-layers-SGD-each-at-its-best-rate" in names
+    for row in rows:
+        assert f"{row.mean:+.2f} [" in said[report.key(row)]
+
+
+def test_names_take_the_rows_they_say(rows):
+    """The first row of the toy is Adam's, and of the larger network AdamW's at the middle rates."""
+    at = next(i for i, row in enumerate(rows) if row.task == effects.LARGE)
+    made = [*rows]
+    made[at] = replace(rows[at], low=-0.1, high=0.1)
+    assert report.of_effects(made)["larger-adamw"] == "equal"
+    assert rows[at].setting.startswith("AdamW, middle")
+    found = report.of_effects(rows)
+    assert [found["toy-adam"], found["toy-sgd"]] == [
+        row.text for row in rows if row.task == effects.TOY
+    ]
+    assert "decades" in found["toy-sgd"]
+
+
+def test_the_larger_networks_equivalence_is_open_once_corrected(said):
+    assert said["larger-adamw"] == "open"
+    pairs = outcomes.pairs(outcomes.collect("larger"), by=lambda run: run.condition)
+    apart = [np.subtract(pair[1.0], pair[0.0]) for name, pair in pairs.items() if "adamw" in name]
+    assert len(apart) == 3 == len(plan.RATES["adamw"][plan.MIDDLE])
+    assert said["larger-least"] == f"{np.min(apart):+.2f}"
+    assert said["larger-most"] == f"{np.max(apart):+.2f}"
+
+
+def test_a_wide_low_surrogate_amplifies_and_a_narrower_one_does_not():
+    """At a spike abs(J) = lambda u h: largest where its slope is 0, and 1 at both ends."""
+    largest, ends = report.largest_factor(surrogates.Sigmoid(0.5), 0.9)
+    u = np.array(ends)
+    q = 1 / (1 + np.exp(-(u - 1) / 0.5))
+    assert 0.9 * u * 4 * q * (1 - q) == pytest.approx(1.0, abs=0.01)
+    assert 1.0 < largest < 1.2
+    assert report.largest_factor(surrogates.Sigmoid(0.25), 0.9)[1] is None
+
+
+def test_what_is_wrong_is_listed():
+    made = [Claim("us", f"claim {holds}", "", (), holds) for holds in (True, False, None)]
+    assert report.wrong(made) == "1 of 3 claims do not hold:\n- claim False"
+    moved = next(c for c in ledger.claims() if "moves the curve" in c.text).measured
+    assert moved == f"{report.of_rates()['sgd-shift']} decades"

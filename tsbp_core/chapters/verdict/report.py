@@ -1,0 +1,80 @@
+"""What chapter 13 says in numbers, by the name that its text cites."""
+
+import numpy as np
+
+from tsbp_core import LIF, surrogates
+from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.cost import outcomes as cost
+from tsbp_core.chapters.gradient import steps
+from tsbp_core.chapters.growth import report, verdicts
+from tsbp_core.chapters.verdict import effects as settings
+from tsbp_core.lab import results
+from tsbp_core.lab.statistics import interval_text
+
+MEMBRANES = np.linspace(-5, 5, 1001)
+
+
+def key(effect):
+    """Name of a row of the first figure: task and setting; "manifolds" alone for their task."""
+    task = effect.task if effect.task.startswith("CIFAR") else effect.task.split(", ")[0]
+    return f"{task}, {effect.setting}".replace(",", "").replace(" ", "-")
+
+
+def of_effects(effects):
+    """Rows of the first figure; ``effects``: ``effects.effects()``."""
+    said = {key(effect): effect.text.removesuffix(" points") for effect in effects}
+    adam, descent = (effect.text for effect in effects if effect.task == settings.TOY)
+    larger = next(effect for effect in effects if effect.task == settings.LARGE)
+    return said | {"toy-adam": adam, "toy-sgd": descent, "larger-adamw": larger.verdict}
+
+
+def of_rates():
+    """CIFAR-10 at single learning rates."""
+    larger = outcomes.by_rate(outcomes.collect("larger"), "adamw")
+    apart = (larger[1.0] - larger[0.0])[:, plan.MIDDLE]
+    sgd = outcomes.by_rate(outcomes.collect("grid"), "sgd")
+    moved = outcomes.shift(sgd, plan.RATES["sgd"])
+    said = {
+        f"sgd-{rate:g}": interval_text(*outcomes.gain(outcomes.at_rate(sgd, "sgd", rate)))
+        for rate in (0.03, 1.0)
+    }
+    return said | {
+        "larger-least": f"{apart.min():+.2f}",
+        "larger-most": f"{apart.max():+.2f}",
+        "sgd-shift": interval_text(*outcomes.gain({1.0: moved, 0.0: 0 * moved})),
+    }
+
+
+def of_cost():
+    """What the term costs a dense layer in percent of its time, fused and plain."""
+    prices = cost.prices(results.load("overhead")["results"])
+    return {
+        f"price-{name}-layer": interval_text(*prices[f"{way}, dense"], 1)
+        for way, name in (("fused", "fused"), ("plain autograd", "plain"))
+    }
+
+
+def largest_factor(surrogate, decay):
+    """Largest size of a step's factor with the hard reset, and where it is above 1, or None."""
+    factor = np.abs(steps.jacobian_at(MEMBRANES, LIF(decay, 1.0, "zero", surrogate)))
+    above = MEMBRANES[factor > 1]
+    return factor.max(), (above[0], above[-1]) if above.size else None
+
+
+def of_steps():
+    """Where a step of the hard reset amplifies, of the text's neuron and of an exercise's."""
+    _, ends = largest_factor(surrogates.Sigmoid(0.5), 0.9)
+    return {"amplifies": "{:.2f} to {:.2f}".format(*ends)}
+
+
+def phrases(effects):
+    """All values of chapter 13's text; ``effects``: as ``of_effects`` takes them."""
+    growth = report.phrases(*verdicts.by_family().values())
+    return of_effects(effects) | growth | of_rates() | of_cost() | of_steps()
+
+
+def wrong(claims):
+    """The claims of the ledger that do not hold, a line each."""
+    lost = [claim.text for claim in claims if claim.holds is False]
+    heading = f"{len(lost)} of {len(claims)} claims do not hold:"
+    return "\n- ".join([heading, *lost])
