@@ -104,9 +104,6 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 LINES, CELL, MINUTES = 60, 12, 25
 """Most visible lines of code in a chapter and in a cell; most minutes that a chapter takes."""
 LEFT = {
-    "01-neuron": "names",
-    "03-missing-term": "lines",
-    "04-proof": "lines names",
     "10-growth": "minutes names bold",
 }
 """Chapters that do not keep these rules yet: words of the tests' names. To be emptied."""
