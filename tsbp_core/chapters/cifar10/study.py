@@ -68,7 +68,7 @@ def _run_one(study, run, root, threads, device):
         if not ours or path(study, run).exists():
             return None
         data = datasets.cifar10(root)
-        found = train(run.settings, run.seed, data, checkpoint, device=device)
+        outcome = train(run.settings, run.seed, data, checkpoint, device=device)
         results.save(
             run.record(study),
             command=f"make cifar10 STUDY={study}",
@@ -78,10 +78,10 @@ def _run_one(study, run, root, threads, device):
                 "threads": threads,
                 "device": torch.cuda.get_device_name() if device == "cuda" else device,
             },
-            wall_time_s=found.pop("seconds"),
-            results=found,
+            wall_time_s=outcome.pop("seconds"),
+            results=outcome,
         )
-    ended = final(found)
+    ended = final(outcome)
     words = f"{ended['accuracy']:.2%}" if ended else "diverged"
     return f"{run.name}, seed {run.seed}: {words}"
 
@@ -107,7 +107,7 @@ def spike_trains(root=None):
     wanted = [datasets.CLASSES.index(name) for name in SHOWN_CLASSES]
     picked = [int(np.flatnonzero(data.test_labels == label)[0]) for label in wanted]
     images = normalised(torch.from_numpy(data.test_images[picked]))
-    found = {"images": picked}
+    drawn = {"images": picked}
     for run in grid(1):
         settings = run.settings
         if (settings.optimizer, settings.lr) != ("adamw", 0.01):
@@ -121,8 +121,8 @@ def spike_trains(root=None):
             steps = torch.arange(1, settings.steps + 1)[:, None, None]
             so_far = layers[-1].flatten(2).cumsum(0) / steps
             evidence = net.readout(so_far).transpose(0, 1)
-        found["sides"] = [s.shape[-1] for s in layers]
-        found[f"{settings.reset_gradient:g}"] = {
+        drawn["sides"] = [s.shape[-1] for s in layers]
+        drawn[f"{settings.reset_gradient:g}"] = {
             "spikes": [
                 [
                     [s[:count].flatten().nonzero().flatten().tolist() for s in layer[:, i]]
@@ -132,7 +132,7 @@ def spike_trains(root=None):
             ],
             "evidence": [[[round(v, 3) for v in row] for row in e.tolist()] for e in evidence],
         }
-    return found
+    return drawn
 
 
 def main(argv=None):

@@ -249,18 +249,18 @@ def train_recipe(device, toy):
         data = datasets.cifar10()
     except datasets.DatasetError as error:
         return {"skipped": str(error).splitlines()[0]}
-    found = {}
+    by_run = {}
     for run in runs:
         brief = replace(run.settings, epochs=1, doublings=(), limit=2000)
         training.train(brief, 9, data, device=device)  # whatever is compiled or chosen once
         trained = training.train(run.settings, run.seed, data, device=device)
-        found[run.name] = {
+        by_run[run.name] = {
             "seconds": trained["seconds"],
             "epochs": [epoch["seconds"] for epoch in trained["epochs"]],
             "accuracy": trained["test"]["accuracy"] if trained["test"] else None,
             "gflop": sum(epoch["gflop"] for epoch in trained["epochs"]),
         }
-    return found
+    return by_run
 
 
 PARTS = {
@@ -296,10 +296,10 @@ def main(argv=None):
 
 def measure(args, device):
     """Go through the parts, and save the results after each; the recipe has a file of its own."""
-    found, start = {}, time.perf_counter()
+    parts, start = {}, time.perf_counter()
     for part in args.parts:
         began = time.perf_counter()
-        found[part] = PARTS[part](device, args.toy)
+        parts[part] = PARTS[part](device, args.toy)
         print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
         recipe = part == "recipe"
         path = results.save(
@@ -307,7 +307,7 @@ def measure(args, device):
             folder=args.out,
             command="make gpu",
             settings=_settings(args),
-            results=found.pop(part) if recipe else found,
+            results=parts.pop(part) if recipe else parts,
             wall_time_s=time.perf_counter() - (began if recipe else start),
         )
         print(f"wrote {path}")

@@ -180,10 +180,10 @@ def measure_blocks(steps, shape, blocks, rounds):
 
     x = torch.rand(steps, *shape)
     functions = {(name, block): layer(block, name) for block in blocks for name in PAIR}
-    found = {name: {} for name in PAIR}
+    by_name = {name: {} for name in PAIR}
     for (name, block), taken in times(functions, x, rounds).items():
-        found[name][block] = (1e9 / x.numel() * taken.sum(axis=1)).round(4).tolist()
-    return found
+        by_name[name][block] = (1e9 / x.numel() * taken.sum(axis=1)).round(4).tolist()
+    return by_name
 
 
 def measure_peak(steps, shape, name):

@@ -30,7 +30,7 @@ def ratio(samples, others):
     return float(np.median(ratios)), float(low), float(high)
 
 
-def prices(found):
+def prices(bench):
     """What the term adds to each layer and to a training step, from ``bench``'s results.
 
     Returns
@@ -40,14 +40,14 @@ def prices(found):
     """
     pairs = {}
     for size, (steps, _) in SIZES.items():
-        record = pick(found["times"], steps=steps, threads=1, allocator="kept")
-        pairs[f"fused, {size}"] = pick(found["term"], steps=steps)["value"].values()
+        record = pick(bench["times"], steps=steps, threads=1, allocator="kept")
+        pairs[f"fused, {size}"] = pick(bench["term"], steps=steps)["value"].values()
         for name in ("eager", "plain autograd"):
             layers = record["value"]["layers"]
             pairs[f"{name}, {size}"] = [
                 np.sum(layers[key], axis=1) for key in (name, name + ", rho = 0")
             ]
-    training = pick(found["training"], threads=2)["value"] | found["training_term"][0]["value"]
+    training = pick(bench["training"], threads=2)["value"] | bench["training_term"][0]["value"]
     for name in ("fused", "eager", "plain autograd"):
         pairs[f"{name}, training step"] = training[name], training[name + ", rho = 0"]
     return {what: tuple(100 * (r - 1) for r in ratio(*pair)) for what, pair in pairs.items()}

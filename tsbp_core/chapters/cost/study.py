@@ -48,20 +48,20 @@ def bench(libraries=peers.LIBRARIES, rounds=7, quiet=False):
         ``times``, ``sweep``, ``long``, ``term``, ``blocks``, ``training``, ``training_term``,
         ``peak``, ``first``: lists of records, each with its settings and what the measure returned.
     """
-    found = {}
+    records = {}
     plan = measurements([*OURS, *libraries])
     for kind, measure, settings, threads, allocator in tqdm(plan, disable=quiet):
         more = {"term": 30, "blocks": 3, "training_term": 20}.get(kind, 1)
         extra = {} if kind == "peak" else {"rounds": more * rounds}
         value = in_a_process(measure, threads, allocator, **settings, **extra)
         record = {**settings, "threads": threads, "allocator": allocator, "value": value}
-        found.setdefault(kind, []).append(record)
+        records.setdefault(kind, []).append(record)
     T, shape = SIZES["dense"]
     with tempfile.TemporaryDirectory() as cache:
         for state in ("cold", "warm"):
             value = in_a_process("first", 2, "kept", cache, steps=T, shape=shape)
-            found.setdefault("first", []).append({"cache": state, "value": value})
-    return found
+            records.setdefault("first", []).append({"cache": state, "value": value})
+    return records
 
 
 def main(argv=None):

@@ -53,15 +53,15 @@ def compare(truth, mean):
     }
 
 
-def rescaled(truth, found, factors=FACTORS):
-    """Least median error of ``found`` [T, I] over common factors, as a learning rate is one.
+def rescaled(truth, estimate, factors=FACTORS):
+    """Least median error of ``estimate`` [T, I] over common factors, as a learning rate is one.
 
     Returns
     -------
     tuple of float
         The error, and the factor.
     """
-    errors = [np.median(compare(truth, factor * found)["error"]) for factor in factors]
+    errors = [np.median(compare(truth, factor * estimate)["error"]) for factor in factors]
     best = int(np.argmin(errors))
     return float(errors[best]), float(factors[best])
 
@@ -170,7 +170,7 @@ def neuron(reset, width):
 
 def study(instances=INSTANCES, lengths=LENGTHS, widths=WIDTHS, long=LONG, samples=SAMPLES):
     """All conditions, by name: enumerated (lengths, pairs of widths) and sampled (long)."""
-    found = {"exact": {}, "sampled": {}}
+    made = {"exact": {}, "sampled": {}}
     varied = [(steps, WIDTH, WIDTH) for steps in lengths]
     varied += [(LENGTH, *pair) for pair in itertools.product(widths, widths)]
     for reset, loss in itertools.product(RESETS, LOSSES):
@@ -179,12 +179,12 @@ def study(instances=INSTANCES, lengths=LENGTHS, widths=WIDTHS, long=LONG, sample
             surrogate = surrogates.Sigmoid(width, unit="area")
             gradients = exact(x, value, neuron(reset, noise), surrogate)
             name = conditions.name(Condition(reset, loss, steps, noise, width))
-            found["exact"][name] = summary(*gradients)
+            made["exact"][name] = summary(*gradients)
         for steps in long:
             x, value = Task(steps, loss).draw(min(instances, LONG_INSTANCES))
             estimates = estimate(x, value, neuron(reset, WIDTH), samples)
-            found["sampled"][conditions.name(Long(reset, loss, steps))] = sampled(*estimates)
-    return found
+            made["sampled"][conditions.name(Long(reset, loss, steps))] = sampled(*estimates)
+    return made
 
 
 def by_number(by_rho):
@@ -194,9 +194,9 @@ def by_number(by_rho):
 
 def load():
     """The committed results: enumerated by ``Condition``, sampled by ``Long``; rho as a number."""
-    found = results.load("escape")["results"]
-    exact = conditions.by_condition(Condition, found["exact"])
-    sampled = conditions.by_condition(Long, found["sampled"])
+    made = results.load("escape")["results"]
+    exact = conditions.by_condition(Condition, made["exact"])
+    sampled = conditions.by_condition(Long, made["sampled"])
     return (
         {key: {**cell, "by_rho": by_number(cell["by_rho"])} for key, cell in exact.items()},
         {key: by_number(by_rho) for key, by_rho in sampled.items()},

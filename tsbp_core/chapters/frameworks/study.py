@@ -55,13 +55,13 @@ def fit(layer, match, x, g):
     """
     from scipy.optimize import minimize_scalar
 
-    spikes, found = gradient(layer, x, g)
+    spikes, theirs = gradient(layer, x, g)
 
     def ours(rho):
         return gradient(lambda x: match.spikes(x, rho), x, g)
 
     def distance(rho):
-        return float(np.linalg.norm(ours(rho)[1] - found) / np.linalg.norm(found))
+        return float(np.linalg.norm(ours(rho)[1] - theirs) / np.linalg.norm(theirs))
 
     grid = np.linspace(0.0, 1.0, 11)
     best = min(grid, key=distance)
@@ -71,7 +71,7 @@ def fit(layer, match, x, g):
     own_spikes, own = ours(rho)
     return {
         "rho": rho,
-        "error": float(np.abs(own - found).max() / np.abs(found).max()),
+        "error": float(np.abs(own - theirs).max() / np.abs(theirs).max()),
         "spikes": int((own_spikes != spikes).sum()),
         "distance": {f"{end:g}": distance(end) for end in (0.0, 1.0)},
     }
@@ -87,7 +87,7 @@ def draw(seed=0):
 def measure(way, seed=0):
     """What ``fit`` finds for a way of using a library, and what it is."""
     x, g = draw(seed)
-    found = fit(lambda x: way.layer(x, **way.options), way.match, way.gain * x, g)
+    fitted = fit(lambda x: way.layer(x, **way.options), way.match, way.gain * x, g)
     return {
         "library": way.library,
         "name": way.name,
@@ -97,7 +97,7 @@ def measure(way, seed=0):
         "decay": way.match.lif.decay,
         "threshold": way.match.lif.threshold,
         "surrogate": repr(way.match.lif.surrogate),
-        **found,
+        **fitted,
     }
 
 

@@ -109,7 +109,7 @@ class Way:
 
 def ways():
     """All ways of using the libraries that the study looks at."""
-    found = []
+    ways = []
 
     def add(library, layer, reset="zero", /, options=None, default=False, decay=0.8, gain=1.0,
             current=None, late=False):  # fmt: skip
@@ -117,7 +117,7 @@ def ways():
         threshold = 1.0 - (options.get("v_reset") or 0.0)
         lif = LIF(decay, threshold, reset, SURROGATES[library])
         match = Match(lif, current, late)
-        found.append(Way(library, layer, options, match, gain, default))
+        ways.append(Way(library, layer, options, match, gain, default))
 
     loop = {"current": delayed, "late": True}
     add("spytorch style", spytorch, default=True, **loop)
@@ -155,4 +155,4 @@ def ways():
     add("sinabs", sinabs_lif, options={"reset_fn": "MembraneReset"}, **leak)
     add("sinabs", sinabs_lif, options={"reset_fn": zero_attached}, **leak)
     add("sinabs", sinabs_lif, "subtract", options={"spike_fn": "SingleSpike"}, **leak)
-    return found
+    return ways

@@ -30,7 +30,7 @@ def units(blocks, done, together):
     together : bool
         All seeds and all cells that can be side by side; else one cell and one seed at a time.
     """
-    found = []
+    work = []
     for block in blocks:
         all_cells, seeds = plan.BLOCKS[block]
         missing = {
@@ -38,14 +38,14 @@ def units(blocks, done, together):
             for cell in all_cells
         }
         if not together:
-            found += [(block, [cell], [seed]) for cell, left in missing.items() for seed in left]
+            work += [(block, [cell], [seed]) for cell, left in missing.items() for seed in left]
             continue
         groups = {}
         for cell, left in missing.items():
             if left:
                 groups.setdefault((cell.beside, tuple(left)), []).append(cell)
-        found += [(block, group, list(left)) for (_, left), group in groups.items()]
-    return found
+        work += [(block, group, list(left)) for (_, left), group in groups.items()]
+    return work
 
 
 def task(cell):
@@ -68,14 +68,14 @@ def train(group, seeds, device):
     """
     cell = group[0]
     lifs = [each.lif(rho) for rho in plan.RHOS for each in group]
-    found = side_by_side.train(
+    curves = side_by_side.train(
         task(cell), lifs, cell.rates, seeds, plan.POINTS, cell.optimizer, device=device
     )
     shape = len(plan.RHOS), len(group)
-    loss = found["loss"].reshape(-1, plan.STRETCH, *found["loss"].shape[1:]).mean(axis=1)
+    loss = curves["loss"].reshape(-1, plan.STRETCH, *curves["loss"].shape[1:]).mean(axis=1)
     kept = {"loss": np.moveaxis(loss, 0, -1).astype(float).round(3)}
     for part in ("validation", "test"):
-        kept[part] = np.rint(1000 * found[part]).astype(int)
+        kept[part] = np.rint(1000 * curves[part]).astype(int)
     kept = {key: values.reshape(*shape, *values.shape[1:]) for key, values in kept.items()}
     return {
         each.name: {
@@ -123,7 +123,7 @@ def run(folder, device="cpu", blocks=tuple(plan.BLOCKS), seconds=None, report=pr
     Returns what there is then.
     """
     start = saved = time.perf_counter()
-    found = open_results(folder)
+    document = open_results(folder)
     device = torch.device(device)
     pace, passed_over = SECONDS_OF_WORK[device.type], 0
     made = {**results.provenance(), **machine(device), "units": []}
@@ -133,13 +133,13 @@ def run(folder, device="cpu", blocks=tuple(plan.BLOCKS), seconds=None, report=pr
             plan.NAME,
             command="make converged",
             settings=settings(),
-            results={**found, "runs": [*found["runs"], made]},
-            wall_time_s=sum(unit[-1] for run in [*found["runs"], made] for unit in run["units"]),
+            results={**document, "runs": [*document["runs"], made]},
+            wall_time_s=sum(unit[-1] for run in [*document["runs"], made] for unit in run["units"]),
             folder=folder,
         )
 
     try:
-        for block, group, seeds in units(blocks, found["cells"], together=device.type == "cuda"):
+        for block, group, seeds in units(blocks, document["cells"], together=device.type == "cuda"):
             begun = time.perf_counter()
             size = work(group, seeds)
             name = f"{block}: {group[0].name} and {len(group) - 1} more, seeds {seeds}"
@@ -147,7 +147,7 @@ def run(folder, device="cpu", blocks=tuple(plan.BLOCKS), seconds=None, report=pr
                 passed_over += 1
                 continue
             for cell, by_seed in train(group, seeds, device).items():
-                found["cells"].setdefault(cell, {}).update(by_seed)
+                document["cells"].setdefault(cell, {}).update(by_seed)
             now = time.perf_counter()
             took = now - begun
             pace = took / size
@@ -161,7 +161,7 @@ def run(folder, device="cpu", blocks=tuple(plan.BLOCKS), seconds=None, report=pr
             save()
     if passed_over:
         report(f"passed over {passed_over} units, each longer than the time that was left")
-    return found
+    return document
 
 
 def machine(device):
@@ -184,12 +184,12 @@ def main(argv=None):
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     try:
-        found = run(args.out, args.device, args.blocks, args.seconds)
+        document = run(args.out, args.device, args.blocks, args.seconds)
     except ValueError as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit("\nstopped; the same command goes on from the last unit saved") from None
-    trained = sum(len(by_seed) for by_seed in found["cells"].values())
+    trained = sum(len(by_seed) for by_seed in document["cells"].values())
     planned = sum(len(group) * len(seeds) for group, seeds in plan.BLOCKS.values())
     print(f"{trained} of {planned} pairs of cell and seed are in {args.out / plan.NAME}.json")
 

@@ -62,8 +62,8 @@ def gains(panels):
     ``panels``: {title: {label: {Shape: (mean, low, high)}}} in points, a panel a title and a marker
     a label; area-1 surrogates are filled and joined, the peak-1 ones open and beside each other.
     """
-    figure, found = axes(1, len(panels), width=7.4, height=3.3, sharey=True)
-    for ax, (title, by_label) in zip(found, panels.items(), strict=True):
+    figure, drawn = axes(1, len(panels), width=7.4, height=3.3, sharey=True)
+    for ax, (title, by_label) in zip(drawn, panels.items(), strict=True):
         ax.axhline(0, **{**STYLES[0.0], "label": None})
         for (label, by_shape), marker, shift in zip(
             by_label.items(), "os", (0.94, 1.06), strict=True
@@ -83,7 +83,7 @@ def gains(panels):
         ax.set_xticks([1, 2.5, 5, 25], ["1", "2.5", "5", "25"])
         ax.minorticks_off()
         ax.legend(loc="lower left", fontsize=9)
-    found[0].set(ylabel="gain in accuracy, points")
+    drawn[0].set(ylabel="gain in accuracy, points")
     return figure
 
 

@@ -53,10 +53,10 @@ class Shape(NamedTuple):
 
 def load():
     """The committed results: by ``Trained``, and by ``Rated``."""
-    found = results.load("growth")["results"]
+    made = results.load("growth")["results"]
     return (
-        conditions.by_condition(Trained, found["trained"]),
-        conditions.by_condition(Rated, found["rates"]),
+        conditions.by_condition(Trained, made["trained"]),
+        conditions.by_condition(Rated, made["rates"]),
     )
 
 

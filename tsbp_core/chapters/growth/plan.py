@@ -160,7 +160,7 @@ def cells(pairs, **settings):
 
 def near_cells():
     """Area 1, heights at the same multiples of the bound for each decay and threshold of NEAR."""
-    found = []
+    cells = []
     for decay, threshold in NEAR:
         for reset in probe.RESETS:
             usual, here = (
@@ -169,8 +169,8 @@ def near_cells():
             )
             for height in NEAR_HEIGHTS:
                 slope = 4.0 * height * here / usual
-                found.append(Cell("area", slope, reset, decay=decay, threshold=threshold))
-    return found
+                cells.append(Cell("area", slope, reset, decay=decay, threshold=threshold))
+    return cells
 
 
 MAIN, SHALLOW = cells(SURROGATES), cells(SURROGATES, depth=1)

@@ -156,19 +156,19 @@ def probe(slopes=SLOPES, lengths=LENGTHS, instances=INSTANCES, draws=DRAWS):
         ``lengths``: by condition, ``median`` and ``pooled`` of ``compare_lengths`` for each draw,
         and ``predicted``. ``steps``: ``describe_steps`` by condition and rho.
     """
-    found = {"lengths": {}, "steps": {}}
+    probed = {"lengths": {}, "steps": {}}
     for reset, unit, slope, draw_seed in itertools.product(RESETS, UNITS, slopes, draws):
         x, g = draw(max(lengths), instances, draw_seed)
         lifs = [make_neuron(reset, unit, slope, rho) for rho in RHOS]
         run = numpy_lif.forward(x, lifs[0])
         if draw_seed == draws[0]:
             said = {f"{lif.reset_gradient:g}": describe_steps(run, lif) for lif in lifs}
-            found["steps"][conditions.name(Stepped(reset, unit, slope))] = said
+            probed["steps"][conditions.name(Stepped(reset, unit, slope))] = said
         for steps in lengths:
             part = numpy_lif.Run(run.spikes[:steps], run.membrane[:steps])
             deltas = [numpy_lif.backward(g[:steps], part, lif) for lif in lifs]
             measured = compare_lengths(*(np.linalg.norm(delta, axis=0) for delta in deltas))
-            cell = found["lengths"].setdefault(
+            cell = probed["lengths"].setdefault(
                 conditions.name(Probed(reset, unit, slope, steps)),
                 {
                     "predicted": np.divide(*(predicted_length(run, lif, steps) for lif in lifs)),
@@ -178,7 +178,7 @@ def probe(slopes=SLOPES, lengths=LENGTHS, instances=INSTANCES, draws=DRAWS):
             )
             for key, value in measured.items():
                 cell[key].append(value)
-    return found
+    return probed
 
 
 def square_bound(reset, instances=INSTANCES, steps=200):
@@ -206,12 +206,12 @@ class Found(NamedTuple):
 
 def load():
     """The committed results, a ``Found``."""
-    found = results.load("growth-probe")["results"]
-    steps = conditions.by_condition(Stepped, found["steps"])
+    probed = results.load("growth-probe")["results"]
+    steps = conditions.by_condition(Stepped, probed["steps"])
     return Found(
-        conditions.by_condition(Probed, found["lengths"]),
+        conditions.by_condition(Probed, probed["lengths"]),
         {key: {float(rho): said for rho, said in cell.items()} for key, cell in steps.items()},
-        found["square_bound"],
+        probed["square_bound"],
     )
 
 

@@ -63,7 +63,7 @@ def train(task, lifs, rates, seeds, points, optimizer="adam", device="cpu"):
     weights = first_weights(task, lifs, len(rates), seeds, train_set, order[0], device)
     rate = torch.tensor(rates, device=device).repeat_interleave(len(seeds)).repeat(len(lifs))
     step = Optimizer(optimizer, weights, rate[:, None, None])
-    losses, found = [], {"validation": [], "test": []}
+    losses, accuracies = [], {"validation": [], "test": []}
     for done in range(1, points[-1] + 1):
         times, labels = pick(train_set, order[done])
         logits = network(spike_trains(times, task.steps), weights, layer)
@@ -72,11 +72,13 @@ def train(task, lifs, rates, seeds, points, optimizer="adam", device="cpu"):
         losses[-1].detach_()
         if done in points:
             for name, part in (("validation", validation_set), ("test", test_set)):
-                found[name].append(accuracy(part, task.steps, weights, layer))
+                accuracies[name].append(accuracy(part, task.steps, weights, layer))
     shape = len(lifs), len(rates), len(seeds)
-    found = {name: torch.stack(rows, dim=-1).view(*shape, -1) for name, rows in found.items()}
-    found["loss"] = torch.stack(losses).view(-1, *shape)
-    return {name: values.cpu().numpy() for name, values in found.items()}
+    accuracies = {
+        name: torch.stack(rows, dim=-1).view(*shape, -1) for name, rows in accuracies.items()
+    }
+    accuracies["loss"] = torch.stack(losses).view(-1, *shape)
+    return {name: values.cpu().numpy() for name, values in accuracies.items()}
 
 
 @functools.lru_cache(maxsize=64)

@@ -65,15 +65,15 @@ def train_all(named, folder, quiet=False):
     folder.mkdir(parents=True, exist_ok=True)
     modules = (neuron, surrogates, block_lif, torch_lif, manifolds)
     code = b"".join(Path(module.__file__).read_bytes() for module in modules)
-    found = {}
+    by_name = {}
     for name, (lif, task) in tqdm(named.items(), unit="condition", disable=quiet):
         key = hashlib.sha256(repr((lif, task, SEEDS)).encode() + code).hexdigest()[:16]
         path = folder / f"{key}.json"
         if not path.exists():
             with results.atomic_file(path) as file:
                 file.write(json.dumps(manifolds.train(task, lif, SEEDS)).encode())
-        found[name] = json.loads(path.read_text())
-    return found
+        by_name[name] = json.loads(path.read_text())
+    return by_name
 
 
 def study():

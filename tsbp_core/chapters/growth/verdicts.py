@@ -84,13 +84,13 @@ def updates_to(curves, target):
     """
     points = np.array([0, *plan.POINTS], float)
     rows = curves.reshape(-1, curves.shape[-1])
-    found = np.full(len(rows), np.inf)
+    updates = np.full(len(rows), np.inf)
     for i, row in enumerate(np.concatenate([np.full((len(rows), 1), CHANCE), rows], axis=1)):
         reached = np.flatnonzero(row >= target)
         if len(reached):
             k = reached[0]
-            found[i] = np.interp(target, row[k - 1 : k + 1], points[k - 1 : k + 1]) if k else 0.0
-    return found.reshape(curves.shape[:-1])
+            updates[i] = np.interp(target, row[k - 1 : k + 1], points[k - 1 : k + 1]) if k else 0.0
+    return updates.reshape(curves.shape[:-1])
 
 
 def speed(record, looks):
@@ -185,20 +185,20 @@ def summary(record, rates, looks):
     }
 
 
-def summaries(found, family):
-    """``summary`` of each cell of a family that was run, by name; ``found``: as ``load`` has it."""
+def summaries(cells, family):
+    """``summary`` of each cell of a family that was run, by name; ``cells``: as ``load`` has it."""
     looks = len(plan.family(family))
     return {
-        cell.name: summary(record(found[cell.name]), cell.rates, looks)
+        cell.name: summary(record(cells[cell.name]), cell.rates, looks)
         for cell in plan.family(family)
-        if len(found.get(cell.name, {})) > 1
+        if len(cells.get(cell.name, {})) > 1
     }
 
 
 def by_family():
     """``summaries`` of the committed results by family."""
-    found = load()
-    return {family: summaries(found, family) for family in plan.FAMILIES}
+    cells = load()
+    return {family: summaries(cells, family) for family in plan.FAMILIES}
 
 
 def rules(by_name):
@@ -221,8 +221,8 @@ def rules(by_name):
         against = sum(v in ("equal", bad) for v in main) >= len(main) / 2
         return "refuted" if against else "undecided"
 
-    ends = {name: found["verdict"] for name, found in by_name.items()}
-    speeds = {name: found["speed"]["verdict"] for name, found in by_name.items()}
+    ends = {name: cell["verdict"] for name, cell in by_name.items()}
+    speeds = {name: cell["speed"]["verdict"] for name, cell in by_name.items()}
     fallen = [ends[cell.name] for cell in tall]
     dropped = "stands" if all(v == "harm" for v in fallen) else "undecided"
     return {

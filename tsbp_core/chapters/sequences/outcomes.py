@@ -43,14 +43,14 @@ def updates_to(part, networks, target, chance):
     """
     points = np.array([0, *part["updates"]], float)
     seen = np.array(part["validation"])[:, networks].T
-    found = np.full(len(networks), points[-1])
+    updates = np.full(len(networks), points[-1])
     for n, curve in enumerate(np.insert(seen, 0, chance, axis=1)):
         reached = np.flatnonzero(curve >= target)
         if len(reached):
             k = reached[0]
             pair = slice(max(k - 1, 0), k + 1)
-            found[n] = max(1.0, np.interp(target, curve[pair], points[pair]))
-    return found
+            updates[n] = max(1.0, np.interp(target, curve[pair], points[pair]))
+    return updates
 
 
 def times(final, optimizer, classes):
@@ -102,7 +102,7 @@ def cell(parts, name, optimizer, classes):
     updates, target = times(final, optimizer, classes)
     edges = RATES[optimizer][0], RATES[optimizer][-1]
     ends = [100 * np.mean(np.array(final["test"])[rows(final, optimizer, rho)]) for rho in RHOS]
-    found = {
+    summary = {
         "ends": ends,
         "gain": judged(gains(final, optimizer), MARGIN),
         "speed": judged(np.log2(updates[0] / updates[1]), np.log2(FACTOR), ("slower", "faster")),
@@ -113,10 +113,10 @@ def cell(parts, name, optimizer, classes):
     }
     bar = 100 * (LEARNT + (1 - LEARNT) / classes)
     if max(ends) < bar:
-        found["gain"]["verdict"] = "not learnt"
+        summary["gain"]["verdict"] = "not learnt"
     if min(ends) < bar:  # a target at chance says nothing; seen in the results, not in the plan
-        found["speed"]["verdict"] = "not learnt"
-    return found
+        summary["speed"]["verdict"] = "not learnt"
+    return summary
 
 
 def rule(verdicts, good, bad):

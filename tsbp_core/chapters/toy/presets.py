@@ -66,13 +66,13 @@ def units(seeds=SEEDS):
     ]  # fmt: skip
 
 
-def summarise(found):
+def summarise(outcome):
     """Of a unit's result: ``decades`` at which each seed learns, ``share`` of seeds at each rate.
 
     Silence does not count: the final loss must be below 20 % of a silent neuron's, too.
     """
-    least = np.minimum(found["initial"], found["silent"])
-    final = np.nan_to_num(np.array(found["final"], float), nan=np.inf)
+    least = np.minimum(outcome["initial"], outcome["silent"])
+    final = np.nan_to_num(np.array(outcome["final"], float), nan=np.inf)
     learnt = final < toy.SOLVED * least[:, None]
     return {
         "decades": (learnt.sum(axis=1) / toy.DECADE).tolist(),
@@ -80,12 +80,12 @@ def summarise(found):
     }
 
 
-def presets(found=None):
+def presets(outcomes=None):
     """What the playground's buttons set and say.
 
     Parameters
     ----------
-    found : dict, optional
+    outcomes : dict, optional
         ``summarise`` by unit; default the results file.
 
     Returns
@@ -93,13 +93,13 @@ def presets(found=None):
     list of dict
         ``name``, ``settings`` as in a link, ``caption``, ``chapter``.
     """
-    found = found or results.load("toy-presets")["results"]
-    return [_button(preset, found) for preset in PRESETS]
+    outcomes = outcomes or results.load("toy-presets")["results"]
+    return [_button(preset, outcomes) for preset in PRESETS]
 
 
-def gain(found, name):
+def gain(outcomes, name):
     """Decades that the term adds in a preset: mean over seeds and 95 % bootstrap interval."""
-    one, other = (np.array(found[f"{name}/rho={rho}"]["decades"]) for rho in (1, 0))
+    one, other = (np.array(outcomes[f"{name}/rho={rho}"]["decades"]) for rho in (1, 0))
     return float((one - other).mean()), *map(float, bootstrap_interval(one - other))
 
 
@@ -112,9 +112,9 @@ def verdict(mean, low, high):
     return f"The {word}, {interval_text(mean, low, high)}, is {'clear' if clear else 'not clear'}."
 
 
-def _button(preset, found):
+def _button(preset, outcomes):
     name = PRESETS[0].name if preset.fast else preset.name
-    one, other = (found[f"{name}/rho={rho}"] for rho in (1, 0))
+    one, other = (outcomes[f"{name}/rho={rho}"] for rho in (1, 0))
     shares = np.array([one["share"], other["share"]])
     seeds, apart = len(one["decades"]), np.abs(shares[0] - shares[1])
     if preset.fast:
@@ -129,7 +129,7 @@ def _button(preset, found):
         said = (
             f"{seeds} seeds learn on {np.mean(one['decades']):.2f} decades of learning rate with "
             f"the term, {np.mean(other['decades']):.2f} without. "
-            f"{verdict(*gain(found, name))}"
+            f"{verdict(*gain(outcomes, name))}"
         )
     return {
         "name": preset.name,
@@ -168,8 +168,8 @@ def main(argv=None):
     results.make(
         "toy-presets",
         lambda: {
-            name: summarise(found)
-            for name, found in study.run_study(units(), folder, args.jobs).items()
+            name: summarise(outcome)
+            for name, outcome in study.run_study(units(), folder, args.jobs).items()
         },
         command="make toy-presets",
         settings={"seeds": SEEDS, "presets": {preset.name: repr(preset) for preset in PRESETS}},

@@ -52,9 +52,9 @@ def run_study(units, folder, jobs=1, scheduler=None, quiet=False):
     missing = [unit for unit in units if not paths[unit].exists()]
     done = len(units) - len(missing)
     with tqdm(total=len(units), initial=done, unit="unit", disable=quiet) as bar:
-        for unit, found in _run_missing(missing, jobs, scheduler):
+        for unit, result in _run_missing(missing, jobs, scheduler):
             with results.atomic_file(paths[unit]) as file:
-                file.write(json.dumps(found).encode())
+                file.write(json.dumps(result).encode())
             bar.update()
     joined = {}
     for unit in units:
@@ -95,12 +95,12 @@ def _with_result(unit):
 
 def run_and_trim(units, name, jobs, scheduler):
     """``run_study`` in the folder of checkpoints of this name, without what only "toy" keeps."""
-    found = run_study(units, results.PROJECT / "data" / "checkpoints" / name, jobs, scheduler)
+    by_unit = run_study(units, results.PROJECT / "data" / "checkpoints" / name, jobs, scheduler)
     if name != "toy":
-        for result in found.values():
+        for result in by_unit.values():
             for key in SPIKES:
                 del result[key]
-    return found
+    return by_unit
 
 
 def main(argv=None):

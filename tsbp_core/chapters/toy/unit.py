@@ -71,7 +71,7 @@ def run_unit(unit):
     silent, _ = numpy_lif.TraceLoss(target, unit.settings.tau)(np.zeros_like(target))
     final = outcome.losses[-toy.LAST :].mean(axis=0)
     final[outcome.diverged] = np.nan
-    found = {
+    outcome = {
         "initial": digits(outcome.losses[0, :, 0]),
         "silent": digits(silent[:, 0]),
         "final": digits(final),
@@ -82,8 +82,8 @@ def run_unit(unit):
         "length_ratio": digits(ratio),
     }
     if unit.probe:
-        found["along"] = probe.along
-    return found
+        outcome["along"] = probe.along
+    return outcome
 
 
 class _Probe:
