@@ -1,0 +1,29 @@
+"""Execute the notebooks that are not in the cache yet, on all cores, for the build to find there.
+
+A notebook that fails is left out: the build executes it again, and says why.
+"""
+
+import logging
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
+
+BOOK = Path(__file__).resolve().parent
+
+
+def execute(cache, timeout=90):
+    """Execute in processes of their own, each notebook in its folder, and keep what comes out."""
+    cache = get_cache(cache)
+    for path in sorted(BOOK.glob("*.ipynb")):
+        cache.add_nb_to_project(path)
+    executor = load_executor(
+        "local-parallel", cache, logger=logging.getLogger("silent")
+    )
+    return executor.run_and_cache(timeout=timeout)
+
+
+if __name__ == "__main__":
+    logging.getLogger("silent").setLevel(logging.CRITICAL)
+    done = execute(BOOK.parent / "_build" / ".jupyter_cache")
+    print(f"executed {len(done.succeeded)} notebooks")
