@@ -1,0 +1,194 @@
+"""The pages as notebooks: they read like the built page, run, and open in JupyterLab."""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
+
+PROJECT = Path(__file__).parent.parent
+BOOK, BUILT = PROJECT / "book", PROJECT / "_build" / "html"
+sys.path.insert(0, str(BOOK))
+import notebooks  # noqa: E402
+import reading  # noqa: E402
+
+NAMES = re.findall(r"(?:file|root): (\S+)", (BOOK / "_toc.yml").read_text())
+FORMULA = re.compile(r"\$\$.*?\$\$|(?<!\\)\$.*?(?<!\\)\$", re.S)
+RAW = re.compile(r"\{[a-z][a-z:-]*\}|:::|^\([\w-]+\)=|\\\(|\$|glue:", re.M)
+"""What no reader should see: roles, directives, labels, other dollars."""
+pytestmark = pytest.mark.xdist_group("lab")
+
+
+@pytest.fixture(scope="module")
+def copies():
+    if not (BUILT / "index.html").exists():
+        pytest.fail("the book is not built: make book")
+    return notebooks.copies(BUILT)
+
+
+def texts(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def tracked(name):
+    """A chapter's own code cells."""
+    cells = nbformat.read(BOOK / f"{name}.ipynb", 4).cells
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+CODED = [name for name in NAMES if (BOOK / f"{name}.ipynb").exists()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_is_valid_and_the_same_each_time(name, copies):
+    nbformat.validate(copies[name])
+    if name in CODED:
+        assert nbformat.read(BUILT / "_sources" / f"{name}.ipynb", 4) == copies[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_markup_is_raw(name, copies):
+    for text in texts(copies[name]):
+        prose = re.sub(r"```.*?```|``.*?``|`.*?`", "", text, flags=re.S)
+        assert not RAW.search(FORMULA.sub("", prose)), text
+
+
+def words(soup):
+    return re.sub(r"\W", "", soup.get_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_reads_like_its_page(name, copies):
+    """The same words, and as many formulas."""
+    page = BeautifulSoup((BUILT / f"{name}.html").read_text(), "html.parser").find("article")
+    for tag in page.select(".cell, .headerlink, .sd-hide-link-text, script, style"):
+        tag.extract()
+    formulas = [tag.extract() for tag in page.select(".math")]
+    text = "\n\n".join(texts(copies[name]))
+    text = re.sub(r"<summary>In words</summary>|\(in the folded cell below\)", "", text)
+    text, count = FORMULA.subn("", text)
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    assert words(BeautifulSoup(html, "html.parser")) == words(page)
+    assert count == len(formulas)
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_a_copy_has_the_chapters_code_folded_where_the_page_hides_it(name, copies):
+    first, *code = [cell for cell in copies[name].cells if cell.cell_type == "code"]
+    assert first.source == notebooks.FIRST
+    code = [cell for cell in code if not cell.source.startswith("%%writefile")]
+    assert [(c.id, c.source) for c in code] == [(c.id, c.source) for c in tracked(name)]
+    for cell in code:
+        assert cell.outputs == []
+        tags, folded = cell.metadata.get("tags", []), cell.metadata.get("jupyter", {})
+        hides = "".join(tags).replace("remove", "hide")
+        if "hide-input" in hides or "hide-cell" in hides:
+            assert folded.get("source_hidden")
+        if "hide-output" in hides or "hide-cell" in hides:
+            assert folded.get("outputs_hidden")
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_no_solution_lies_open(name, copies):
+    notebook = nbformat.read(BOOK / f"{name}.ipynb", 4)
+    asked = "".join(texts(notebook)).count("\n:class: dropdown")
+    told = r"^<summary>.*</summary>$|\(in the folded cell below\)$"
+    found = [f for text in texts(copies[name]) for f in re.findall(told, text, re.M)]
+    assert len([f for f in found if "In words" not in f]) == asked
+    for cell, after in zip(copies[name].cells, copies[name].cells[1:], strict=False):
+        if cell.source.endswith("(in the folded cell below)"):
+            assert after.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_equations_have_their_numbers(name, copies):
+    source = "\n".join(texts(nbformat.read(BOOK / f"{name}.ipynb", 4)))
+    labels = re.findall(r"^\$\$ \(([\w-]+)\)$", source, re.M)
+    text = "\n".join(texts(copies[name]))
+    assert len(re.findall(r"\\tag\{\d+\.\d+\}", text)) == len(labels)
+
+
+def test_links_lead_somewhere(copies):
+    """To a copy, and where they name a place, to one that is there."""
+    placed = {
+        name: set(re.findall(r'<a id="([^"]+)">', "".join(texts(notebook))))
+        for name, notebook in copies.items()
+    }
+    links = 0
+    for name, notebook in copies.items():
+        for text in texts(notebook):
+            prose = re.sub(r"```.*?```", "", text, flags=re.S)
+            for page, place in re.findall(r"\]\(([\w-]*)(?:\.ipynb)?(?:#([^)]+))?\)", prose):
+                links += 1
+                assert not place or place in placed[page or name]
+                assert (page or name) in copies
+    assert links > 200
+
+
+def page_of(text, names=("here",), targets=frozenset()):
+    soup = BeautifulSoup(text, "html.parser")
+    return list(reading.Page("here", names, targets).blocks(soup))
+
+
+def test_cases_done_by_hand():
+    link = '<p>See <a class="internal" href="#a">(1.2)</a>, not <em>H_0</em>.</p>'
+    assert page_of(link) == [r"See [(1.2)](#a), not *H\_0*."]
+    number = '<span class="eqno">(1.2)<a class="headerlink" href="#a">#</a></span>'
+    equation = f'<div class="math" id="a">{number}\\[x &lt; 1\\]</div>'
+    (found,) = page_of(equation, targets={("here", "a")})
+    assert found == '<a id="a"></a>\n\n$$\nx < 1 \\tag{1.2}\n$$'
+    table = "<table><tr><td><p>\\(|x|\\)</p></td></tr></table>".replace(
+        "\\(|x|\\)", '<span class="math">\\(|x|\\)</span>'
+    )
+    assert page_of(table) == ["|  |\n| --- |\n| $\\vert x\\vert $ |"]
+    box = '<div class="{} admonition"><p class="admonition-title">T</p><p>a</p>{}</div>'
+    cell = '<div class="cell"></div>'
+    assert page_of(box.format("tip", "")) == ["> **T**\n>\n> a"]
+    text, code = page_of(box.format("dropdown", cell))
+    assert text == "<details>\n<summary>T</summary>\n\na\n\n</details>"
+    assert code == reading.Code(folded=True)
+
+
+def test_a_link_to_no_page_is_an_error():
+    with pytest.raises(ValueError, match="here links to there.html"):
+        page_of('<p><a href="there.html">x</a></p>')
+
+
+def test_a_page_that_is_not_the_notebooks_is_an_error():
+    cell = nbformat.v4.new_code_cell("1")
+    shown = reading.Code(folded=False)
+    assert len(notebooks.cells("a", ["text", shown], [cell])) == 2
+    for pieces, code in (([shown], []), ([], [cell])):
+        with pytest.raises(ValueError, match="a is not built from its notebook"):
+            notebooks.cells("a", pieces, code)
+
+
+def test_cells_that_a_page_drops_stay_folded_in_their_place():
+    removed = nbformat.v4.new_code_cell("1", metadata={"tags": ["remove-cell"]})
+    shown = nbformat.v4.new_code_cell("2")
+    made = notebooks.cells("a", [reading.Code(folded=False)], [removed, shown, removed])
+    assert [cell.source for cell in made] == ["1", "2", "1"]
+    assert [bool(cell.metadata.get("jupyter")) for cell in made] == [True, False, True]
+
+
+def test_a_readers_work_stays_until_the_page_changes(tmp_path, monkeypatch):
+    def page(text):
+        cell = nbformat.v4.new_markdown_cell(text, id="a")
+        return {"a": nbformat.v4.new_notebook(cells=[cell], metadata={"tsbp_copy": text})}
+
+    def read():
+        return nbformat.read(tmp_path / "lab" / "a.ipynb", 4).cells[0].source
+
+    monkeypatch.setattr(notebooks, "copies", lambda built: page("one"))
+    notebooks.write(tmp_path, tmp_path / "lab")
+    mine = nbformat.read(tmp_path / "lab" / "a.ipynb", 4)
+    mine.cells[0].source = "mine"
+    nbformat.write(mine, tmp_path / "lab" / "a.ipynb")
+    notebooks.write(tmp_path, tmp_path / "lab")
+    assert read() == "mine"
+    monkeypatch.setattr(notebooks, "copies", lambda built: page("two"))
+    notebooks.write(tmp_path, tmp_path / "lab")
+    assert read() == "two"
