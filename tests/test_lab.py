@@ -1,7 +1,15 @@
 """The pages as notebooks: they read like the built page, run, and open in JupyterLab."""
 
+import contextlib
+import json
+import os
 import re
+import shlex
+import socket
+import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import nbformat
@@ -192,3 +200,93 @@ def test_a_readers_work_stays_until_the_page_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "copies", lambda built: page("two"))
     notebooks.write(tmp_path, tmp_path / "lab")
     assert read() == "two"
+
+
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are drawn
+}
+
+
+@pytest.fixture(scope="module")
+def jupyter(copies, tmp_path_factory):
+    """What ``make lab`` starts, on copies of the copies and with nobody's settings."""
+    folder = tmp_path_factory.mktemp("lab")
+    for name, notebook in copies.items():
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    for name, values in SETTINGS.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values))
+    make = ["make", "-s", "--dry-run", "-o", "book", "lab"]
+    line = subprocess.run(make, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        *shlex.split(line.replace("_build/lab", str(folder))),
+        *("--no-browser", "--allow-root", "--IdentityProvider.token=", f"--ServerApp.port={port}"),
+    ]
+    own = {
+        f"JUPYTER{name}_DIR": str(folder / name.split("_")[-1].lower())
+        for name in ("_CONFIG", "_DATA", "_RUNTIME", "LAB_SETTINGS", "LAB_WORKSPACES")
+    }
+    with open(folder / "log", "w") as log:
+        server = subprocess.Popen(
+            command, cwd=PROJECT, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/api").close()
+            break
+        time.sleep(0.5)
+    yield url
+    server.terminate()
+    server.wait()
+
+
+def hidden(notebook, what):
+    return sum(cell.metadata.get("jupyter", {}).get(what, False) for cell in notebook.cells)
+
+
+@pytest.mark.parametrize("name", ["index", "01-neuron", "05-toy", "07-cifar10", "13-advice"])
+def test_jupyterlab_reads_like_the_page(name, jupyter, copies, page):
+    page.goto(jupyter if name == "index" else f"{jupyter}/lab/tree/{name}.ipynb?reset")
+    cells = page.locator(".jp-Notebook .jp-Cell")
+    page.wait_for_selector(".jp-MarkdownOutput h1", timeout=60_000)
+    page.wait_for_function(
+        "n => document.querySelectorAll('.jp-MarkdownOutput').length === n",
+        arg=len(texts(copies[name])),
+    )
+    page.wait_for_function("document.querySelector('.jp-MarkdownOutput').innerText.length > 0")
+    assert cells.count() == len(copies[name].cells)
+    assert page.locator(".jp-InputPlaceholder").count() == hidden(copies[name], "source_hidden")
+    assert page.locator(".jp-OutputPlaceholder").count() == hidden(copies[name], "outputs_hidden")
+    shown = "\n".join(page.locator(".jp-MarkdownOutput :is(p, li, td, h1, h2)").all_inner_texts())
+    assert len(shown) > 2000
+    assert not re.search(r"\{[a-z:-]+\}|:::|glue:|\$|\*\*|\\\w|\]\(", shown)
+    assert page.locator("mjx-merror").count() == 0
+    assert bool(page.locator("mjx-container").count()) == (name != "index")
+    assert page.locator("details[open]").count() == 0
+    assert page.faults == []
+
+
+def state():
+    command = ["git", "status", "--porcelain", "book", "data", "tsbp_core"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout
+
+
+def test_a_copy_runs_in_jupyterlab_and_changes_no_file_of_ours(jupyter, copies, page):
+    before = state()
+    page.goto(f"{jupyter}/lab/tree/short-version.ipynb?reset")
+    page.wait_for_selector(".jp-MarkdownOutput h1", timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+    prompts = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]"
+    page.wait_for_function(f"{prompts}.every(e => /[0-9]/.test(e.innerText))", timeout=120_000)
+    assert page.locator(
+        '[data-mime-type*="jupyter.std"], .jp-RenderedText[data-mime-type*="error"]'
+    )
+    assert page.locator(".jp-OutputArea-output svg, .tsbp-playground").count() > 0
+    assert state() == before
