@@ -43,6 +43,7 @@ book: $(READY) inputs  ## Build the book into _build/html
 	@cmp -s _build/inputs _build/inputs.built || rm -rf _build/.jupyter_cache _build/.doctrees
 	@$(BIN)/python book/execute.py
 	$(BIN)/jupyter-book build book -W -n --keep-going
+	@$(BIN)/python book/notebooks.py
 	@cp _build/inputs _build/inputs.built
 	@echo "The book is built. Open $(CURDIR)/$(PAGES)/index.html"
 
@@ -54,8 +55,8 @@ test: book  ## Lint, build the book, run all tests
 pdf: book  ## Print the whole book into _build/book.pdf (needs Chromium)
 	$(BIN)/python book/pdf.py
 
-lab: $(READY)  ## Open the chapters in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir book
+lab: book  ## Open the pages as notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir _build/lab --LabApp.default_url=/lab/tree/index.ipynb
 
 toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (minutes, resumable)
 toy toy-wide toy-map toy-why toy-explorer: $(READY)

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from bs4 import BeautifulSoup, SoupStrainer
 
-from reading import Page
+from reading import Page, grouped
 
 BOOK = Path(__file__).resolve().parent
 BUILD = BOOK.parent / "_build"
@@ -69,45 +69,46 @@ def files(cell):
         yield code_cell(file, folded=True)
 
 
+def sections(pieces):
+    """Texts of Markdown cells, cut at headings."""
+    found = []
+    for piece in pieces:
+        if not found or piece.startswith("#"):
+            found.append([])
+        found[-1].append(piece)
+    return ["\n\n".join(section) for section in found]
+
+
+def dropped(cell):
+    """Whether the page has nothing of a cell."""
+    return "remove-cell" in cell.metadata.get("tags", [])
+
+
 def cells(name, pieces, code):
-    """A copy's cells: text cut at headings, and the notebook's code in place.
+    """A copy's cells: the page's text, and the notebook's code in its place.
 
     Raises
     ------
     ValueError
         If the page has other cells than the notebook.
     """
-    made, text, waiting = [], [], list(code)
-
-    def write():
-        if text:
-            made.append(
-                nbformat.v4.new_markdown_cell(
-                    "\n\n".join(text), id=f"{name}-text-{len(made)}"
-                )
-            )
-            text.clear()
-
-    for piece in pieces:
-        if isinstance(piece, str):
-            if piece.startswith("#"):
-                write()
-            text.append(piece)
+    made, left = [], list(code)
+    for shows_code, group in grouped(pieces):
+        if not shows_code:
+            for text in sections(group):
+                number = f"{name}-text-{len(made)}"
+                made.append(nbformat.v4.new_markdown_cell(text, id=number))
             continue
-        write()
-        shows = False
-        while not shows:
-            if not waiting:
+        for place in group:
+            while left and dropped(left[0]):
+                made.append(code_cell(left.pop(0), folded=True))
+            if not left:
                 raise ValueError(f"{name} is not built from its notebook")
-            cell = waiting.pop(0)
-            shows = "remove-cell" not in cell.metadata.get("tags", [])
-            made += [*files(cell), code_cell(cell, piece.folded)]
-    write()
-    if any(
-        "remove-cell" not in c.metadata.get("tags", []) for c in waiting
-    ):
+            cell = left.pop(0)
+            made += [*files(cell), code_cell(cell, place.folded)]
+    if not all(map(dropped, left)):
         raise ValueError(f"{name} is not built from its notebook")
-    return made + [code_cell(cell, folded=True) for cell in waiting]
+    return made + [code_cell(cell, folded=True) for cell in left]
 
 
 def articles(built):

@@ -21,6 +21,7 @@ LINE = {
     "sub",
     "sup",
 }
+"""Tags that stand in a line."""
 HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 
 
@@ -137,11 +138,12 @@ class Page:
 
     def equation(self, tag):
         number = tag.find(class_="eqno")
-        text = formula(tag, number).strip("$")
+        if number:
+            number.extract()
+        text = formula(tag).strip("$")
         if number:
             text += rf" \tag{{{number.find(string=True).strip('()')}}}"
-        anchor = self.anchor(tag)
-        return f"{anchor}\n\n$$\n{text}\n$$".strip()
+        return f"{self.anchor(tag)}\n\n$$\n{text}\n$$".strip()
 
     def box(self, tag):
         """A block quote, or what unfolds."""
@@ -166,7 +168,7 @@ class Page:
         body.find(class_="sd-card-title").extract()
         if link := tag.find("a", class_="sd-stretched-link"):
             title = self.link(link, title)
-        text = " ".join(piece for piece in self.blocks(body))
+        text = " ".join(self.blocks(body))
         return f"- **{title}**: {text}"
 
     def items(self, tag):
@@ -229,14 +231,9 @@ def literal(text):
     return f"{marks}{space}{text}{space}{marks}"
 
 
-def formula(tag, number=None):
-    """Its TeX between dollars, without its number."""
-    text = "".join(
-        str(part)
-        for part in tag.find_all(string=True)
-        if number is None or part not in number.find_all(string=True)
-    )
-    text = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", text).strip()
+def formula(tag):
+    """Its TeX between dollars."""
+    text = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", tag.get_text()).strip()
     if r"\begin{aligned}" in text:  # lines enough
         text = re.sub(r"^\\begin{split}\s*|\s*\\end{split}$", "", text)
     return f"${text}$"
