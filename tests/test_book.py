@@ -82,6 +82,9 @@ def test_notebook_runs_live_cells_included(path):
         o.text for c in notebook.cells for o in c.get("outputs", ()) if o.get("name") == "stderr"
     ]
     assert errors == []
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    glued = {o.get("metadata", {}).get("scrapbook", {}).get("name") for o in outputs}
+    assert set(re.findall(r"\{glue:text\}`([^`]+)`", prose(path))) <= glued
     # Under 20 s on a quiet machine; a loaded one, or kernels to compile, may take much longer.
     assert taken < 300, f"{path.name} took {taken:.0f} s; a chapter should take under 20 s"
 

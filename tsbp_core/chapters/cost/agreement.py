@@ -60,14 +60,17 @@ def relative_times(lif, device="cpu"):
     return {name: median / compiled for name, median in seconds.items()}
 
 
-def cited(lif, card, device="cpu"):
-    """What chapter 6 cites: texts by name, from ``gpu``'s results and from this machine."""
+def cited(lif, card):
+    """What chapter 6 cites: texts by name, from ``gpu``'s results and from what autograd keeps."""
     texts = {"card": card["settings"]["card"], "small": f"{torch_lif.SMALL:,}"}
     for dtype, worst in interpreted.on_the_card(card).items():
         texts[f"worst-{dtype}"] = f"{worst:.0e}"
     for name, function in measures.FORMULATIONS.items():
         kept = measures.saved_bytes(function, 100, lif) / (1000 * 100)
         texts[f"bytes-{name}"] = f"{kept:.0f}"
-    for name, ratio in relative_times(lif, device).items():
-        texts[f"ratio-{name}"] = f"{ratio:.1f}"
     return texts
+
+
+def cited_times(lif, device="cpu"):
+    """What it cites of ``relative_times``."""
+    return {f"ratio-{name}": f"{x:.1f}" for name, x in relative_times(lif, device).items()}

@@ -61,17 +61,6 @@ def per_seed(result):
     }
 
 
-def success(result, strict=False):
-    """Share of seeds that learn at each learning rate [L], and its 95 % bootstrap interval.
-
-    ``strict``: the loss must also be below 20 % of a silent neuron's, so that silence never passes.
-    """
-    initial = np.array(result["initial"])
-    least = np.minimum(initial, result["silent"]) if strict else initial
-    learnt = ratio(result) < toy.SOLVED * (least / initial)[:, None]
-    return learnt.mean(axis=0), *bootstrap_interval(learnt)
-
-
 def gain(result, other, outcome="width", among=slice(None)):
     """Mean paired difference over seeds of two results, and its 95 % bootstrap interval.
 
