@@ -274,6 +274,44 @@ def test_chapter_fits_a_narrow_screen(name, page):
     assert page.locator(".tsbp-explorer, .tsbp-playground").count() >= 1
 
 
+CUT = """() => {
+    const end = document.querySelector('.bd-article').getBoundingClientRect().right + 1, cut = [];
+    for (const drawn of document.querySelectorAll('.bd-article :is(mjx-math, table)')) {
+        const {right, width} = drawn.getBoundingClientRect();
+        let box = drawn, clear = true;
+        const wider = [];  // boxes, up to the page, that show a part of it
+        while (!(box = box.parentElement).matches('.bd-article')) {
+            const {overflowX} = getComputedStyle(box);
+            // What is inline has no width; a letter's overhang is no overflow.
+            if (!box.clientWidth || box.scrollWidth <= box.clientWidth + 8) continue;
+            if (overflowX === 'visible') continue;
+            if (/auto|scroll/.test(overflowX)) wider.push(box);
+            else clear = wider.length > 0;  // hidden: cut, unless what stands in it scrolls
+        }
+        const hinted = wider.every(box => box.matches('.more-right, .tsbp-figure'));
+        const what = drawn.parentElement.textContent.trim().slice(0, 60);
+        if (width && (!clear || !hinted || right > end && !wider.length)) cut.push(what);
+        else if (width && wider.length) cut.push('scrolls: ' + what);
+    }
+    return cut;
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", PAGES)
+def test_equations_and_tables_fit_or_scroll_visibly(name, width, page):
+    """At 1280 pixels all fit; at 400 what is wider scrolls in its box, with a hint."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(built(name).as_uri())
+    page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    page.evaluate(runpy.run_path(str(BOOK / "pdf.py"))["UNFOLD"])
+    page.wait_for_timeout(100)  # for the hints
+    cut = page.evaluate(CUT)
+    if width < 1280:
+        cut = [what for what in cut if not what.startswith("scrolls: ")]
+    assert cut == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible(name, scheme, page):
