@@ -106,10 +106,6 @@ HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 """Tags of cells whose source is folded or not there."""
 LINES, CELL, MINUTES = 60, 12, 25
 """Most visible lines of code in a chapter and in a cell; most minutes that a chapter takes."""
-LEFT = {
-    "10-growth": "minutes names bold",
-}
-"""Chapters that do not keep these rules yet: words of the tests' names. To be emptied."""
 
 
 def source_lines(cell):
@@ -150,18 +146,7 @@ def reading_minutes(path):
     return len(words.split()) / 200 + equations / 3 + code / 6
 
 
-def rule(name):
-    """Parametrises a test over chapters; those that ``LEFT`` has for it must still fail."""
-    marks = {stem for stem, names in LEFT.items() if name in names.split()}
-    expected = pytest.mark.xfail(reason="to be mended", strict=True)
-    params = [
-        pytest.param(path, id=path.stem, marks=[expected] if path.stem in marks else [])
-        for path in CHAPTERS
-    ]
-    return pytest.mark.parametrize("path", params)
-
-
-@rule("lines")
+@pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_code_on_a_page_is_short(path):
     """What loads, formats, counts or glues belongs into the package, and its cell is hidden."""
     cells = list(visible_cells(path))
@@ -169,13 +154,13 @@ def test_code_on_a_page_is_short(path):
     assert sum(source_lines(cell) for cell, inside in cells if not inside) <= LINES
 
 
-@rule("folded")
+@pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_code_on_a_page_shows_what_it_prints(path):
     tags = [set(cell.metadata.get("tags", ())) for cell, _ in visible_cells(path)]
     assert not any("hide-output" in own or "remove-output" in own for own in tags)
 
 
-@rule("minutes")
+@pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_a_chapter_is_read_in_25_minutes(path):
     assert reading_minutes(path) <= MINUTES
 
@@ -199,7 +184,7 @@ def unmet(path):
     return found
 
 
-@rule("names")
+@pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_a_reader_has_met_what_a_cell_uses(path):
     assert unmet(path) == []
 
@@ -214,7 +199,7 @@ def bold(text):
     return text.split("**")[1::2]
 
 
-@rule("bold")
+@pytest.mark.parametrize("path", CHAPTERS, ids=stem)
 def test_no_number_is_bold(path):
     """Bold is for a term at its definition and for the one sentence to remember."""
     assert [words for words in bold(prose(path)) if NUMBER.search(words)] == []

@@ -25,3 +25,10 @@ def test_excerpt_is_dedented_source():
     assert lines == "ratio = z / self.width"
     with pytest.raises(ValueError, match="no line of charge starts with 'v ='"):
         page.excerpt(neuron.charge, "v =")
+
+
+def test_a_table_shows_as_html_and_reads_as_text():
+    made = page.table(("a", "b"), [("1", "2"), "rest"])
+    assert made._repr_html_() == made
+    assert "<td>1</td><td>2</td>" in made
+    assert '<th colspan="2">rest</th>' in made

@@ -27,8 +27,18 @@ def show(figure, alt, caption=None):
     return HTML(f'<figure class="tsbp-figure">{svg}{caption}</figure>')
 
 
+class Markup(str):
+    """HTML that a cell shows as such, where it would show a string as text."""
+
+    def _repr_html_(self):
+        return str(self)
+
+
 def table(heads, rows):
-    """HTML of a table; ``rows`` hold cells of HTML, and a row that is a string is a subheading."""
+    """Return a table as ``Markup``.
+
+    ``rows`` hold cells of HTML, and a row that is a string is a subheading.
+    """
     lines = ["".join(f"<th>{head}</th>" for head in heads)]
     for row in rows:
         if isinstance(row, str):
@@ -37,7 +47,7 @@ def table(heads, rows):
             lines.append("".join(f"<td>{cell}</td>" for cell in row))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     style = 'class="table" style="font-size: 0.85em"'
-    return f'<figure class="tsbp-figure"><table {style}>{body}</table></figure>'
+    return Markup(f'<figure class="tsbp-figure"><table {style}>{body}</table></figure>')
 
 
 def excerpt(function, first, before=None):
