@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+UV ?= uv
 STUDY ?= grid
 JOBS ?= -1
 DEVICE ?= cpu
@@ -16,24 +18,34 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup inputs book test pdf lab toy toy-wide toy-map toy-why toy-explorer toy-presets cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-explorer toy-presets cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: $(READY)  ## Make .venv with the pinned packages
+setup: $(READY)  ## Make .venv with the pinned packages (TORCH_INDEX: see requirements-torch.txt)
 
-$(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d; name another: make PYTHON=python3.12 ..." % (sys.executable, *v))'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+$(READY): requirements.txt requirements-torch.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Python 3.11 to 3.14 is needed, %s is %d.%d; name another: make PYTHON=python3.12 ..." % (sys.executable, *v))'
+	@echo "Step 1 of 3: the packages of requirements.txt, 440 MB to download, into .venv. It takes a few minutes."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --quiet --require-hashes -r requirements.txt
+	@echo "Step 2 of 3: PyTorch. requirements-torch.txt says how to take a smaller build."
+	@$(PIP) install $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") -r requirements-torch.txt
+	@echo "Step 3 of 3: the book's own package."
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+# Which versions: pyproject.toml says what is asked for, the file itself what was pinned before.
+lock:  ## Pin again what pyproject.toml asks for (needs uv; UPGRADE=--upgrade for the newest)
+	$(UV) pip compile pyproject.toml --extra full --group book --group test --constraint requirements-torch.txt \
+	    --universal --python-version 3.11 --generate-hashes --no-emit-package torch --custom-compile-command "make lock" \
+	    --quiet $(UPGRADE) --output-file requirements.txt
 
 # What chapters read: files with their names, whether CIFAR-10 is there, and a compiler.
 inputs:
 	@mkdir -p _build
-	@find tsbp_core data/results requirements.txt book/one_neuron.py -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
+	@find tsbp_core data/results requirements.txt requirements-torch.txt book/one_neuron.py -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
 	@ls -d data/cifar-10-batches-bin "$$TSBP_DATA" "$$TSBP_DATA"/cifar-10-batches-bin 2>/dev/null >> _build/inputs || true
 	@for name in "$$CXX" g++ clang++; do command -v "$$name"; done >> _build/inputs || true
 
