@@ -344,14 +344,26 @@ def test_pages_show_the_present_source():
 
 
 def test_the_book_prints(tmp_path, browser):
-    """Two pages, each an entry of the outline, with folded solutions on paper."""
+    """Two pages and their contents, with numbers, bookmarks, links, solutions, no folded code."""
     target = tmp_path / "book.pdf"
-    command = [sys.executable, str(BOOK / "pdf.py"), "how-to-read", "03-missing-term"]
-    subprocess.run([*command, "--to", str(target)], check=True, capture_output=True)
+    names = ["how-to-read", "03-missing-term"]
+    command = [sys.executable, str(BOOK / "pdf.py"), *names, "--to", str(target)]
+    subprocess.run(command, check=True, capture_output=True)
     printed = PdfReader(target)
-    assert len(printed.outline) == 2
+    contents = printed.outline[0]
+    assert [contents.title, len(printed.outline)] == ["Contents", 3]
+    starts = [printed.get_destination_page_number(item) + 1 for item in printed.outline]
+    assert starts[:2] == [1, 2]
+    lines = printed.pages[0].extract_text().splitlines()
+    assert [int(line.split()[-1]) for line in lines if line[:-2].strip() in line][1:3] == starts[1:]
+    for number, page in enumerate(printed.pages, 1):
+        assert page.extract_text().rstrip().endswith(str(number))
     text = " ".join(page.extract_text() for page in printed.pages)
-    assert "Solution" in text
+    assert "Solution" in text and "code cell source" not in text
+    links = [note.get_object() for page in printed.pages for note in page.get("/Annots", ())]
+    assert not any(str(link.get("/A", {}).get("/URI")).startswith("file:") for link in links)
+    to_pages = [link["/Dest"][0] for link in links if isinstance(link.get("/Dest"), list)]
+    assert {printed.get_page_number(page.get_object()) + 1 for page in to_pages} == set(starts[1:])
 
 
 def test_search_index_is_there():
