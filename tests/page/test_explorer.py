@@ -15,7 +15,7 @@ from tsbp_core.page.explorer import Control, Explorer, Panel, Series, Slider
 TABLES = (cost.kept_bytes(),)
 COMPUTED = (
     *(gradient.constant_current(), gradient.bump_width()),
-    *(gradient.credit_by_rho(), gradient.twin_differences()),
+    *(gradient.credit_by_rho(), gradient.twin_differences(), gradient.pencil()),
     *(growth.credit_back(), verdict.tall_surrogate()),
 )
 

@@ -81,3 +81,81 @@ FRAMES.twin_differences = ({width, decay, reset}) => {
     + "with a future the membrane is in reach of the bump (h above 0.05).";
   return [[[differences, complete, detached]], text];
 };
+
+// Chapter 3: three steps, small enough for a pencil, and what flows back along each edge.
+FRAMES.pencil = ({x1, x2, x3, g1, g2, g3, edge, reset: kind, seen}) => {
+  const x = [x1, x2, x3], g = [g1, g2, g3];
+  const lif = rho => LIF({decay: 0.5, reset: kind, surrogate: Triangle(1), reset_gradient: rho});
+  const run = forward(x, lif(1)), {spikes: s, membrane: u} = run;
+  const v = u.map((u, t) => reset(u, s[t], lif(1))), h = u.map(u => lif(1).surrogate.derivative(u - 1));
+  const dv_ds = u.map(u => kind === "zero" ? -u : -1), dv_du = s.map(s => kind === "zero" ? 1 - s : 1);
+  const [delta, kept, dropped] = [+edge, 1, 0].map(rho => backward(g, run, lif(rho)));
+  const eps = delta.map((_, t) => t < 2 ? 0.5 * delta[t + 1] : 0), list = d => [...d].map(value => fixed(value, 3)).join(", ");
+  const text = `Credit of the three inputs: ${list(kept)} with the green edge, ${list(dropped)} without it. Spikes: ${[...s].join(", ")}.`;
+  return [[[x, g, u, s, v, h, dv_ds, dv_du, delta, eps, [+edge], [seen]]], text];
+};
+
+const SEEN = 9, GAP = 250;
+PICTURES.unrolled = (root, data, change) => {
+  root.classList.add("unrolled");
+  const bar = element("div", {class: "bar"}, root), scroller = element("div", {class: "scroller"}, root);
+  const button = element("button", {type: "button", ...KEYS}, bar, "▶ let credit flow back");
+  const svg = element("svg", {class: "graph", role: "img", viewBox: "0 0 668 300"}, scroller);
+  let timer;
+  button.addEventListener("click", () => {
+    clearInterval(timer);
+    let seen = 0;
+    change("seen", seen);
+    timer = setInterval(() => { change("seen", ++seen); if (seen === SEEN) clearInterval(timer); }, 700);
+  });
+  return ([[values], sentence]) => {
+    svg.replaceChildren();
+    svg.setAttribute("aria-label", `The neuron unrolled over three steps. ${sentence}`);
+    draw_unrolled(svg, values);
+  };
+};
+
+// Edges as credit takes them, from right to left: the slider says how many have been taken.
+function draw_unrolled(svg, [x, g, u, s, v, h, dv_ds, dv_du, delta, eps, [rho], [seen]]) {
+  const short = value => digits(+value.toFixed(3)).replace("-", "−");
+  const places = t => ({g: [88 + GAP * t, 16], s: [88 + GAP * t, 88], u: [88 + GAP * t, 178], x: [88 + GAP * t, 268], v: [213 + GAP * t, 178]});
+  const say = (x, y, text, role, anchor = "middle") => element("text", {x, y, "text-anchor": anchor, class: role}, svg, text);
+  const edge = (from, to, order, flow, role = "truth") => {
+    const far = Math.hypot(to[0] - from[0], to[1] - from[1]), cut = 24 / far;
+    const at = part => from.map((value, k) => value + (to[k] - value) * part), on = order <= seen;
+    const [shaft, head] = arrow(...at(from[1] < 20 ? 0.1 : cut), ...at(1 - cut), on ? 6 : 4), now = on ? role : "faint";
+    const width = on ? 1.5 + 3 * Math.min(1, abs(flow)) : 1;
+    element("path", {class: `line role-${now}`, d: shaft, style: `stroke-width: ${width}`}, svg);
+    element("path", {class: `head role-${now}`, d: head}, svg);
+    return on;
+  };
+  for (let t = 2; t >= 0; t--) {
+    const at = places(t), first = t < 2 ? 8 - 3 * t : 1, later = first - 1, credit = g[t] + (t < 2 ? rho * eps[t] * dv_ds[t] : 0);
+    if (edge(at.g, at.s, first, g[t])) say(at.g[0] + 6, 46, `g[${t + 1}] = ${short(g[t])}`, "", "start");
+    if (edge(at.s, at.u, first + (t === 2), credit * h[t])) {
+      say(at.s[0] - 8, 128, `× h = ${short(h[t])}`, "factor", "end");
+      say(at.s[0] - 8, 145, short(credit * h[t]), "flow", "end");
+    }
+    if (t < 2) {
+      if (edge(places(t + 1).u, at.v, later - 1, eps[t])) {
+        say(at.v[0] + 62, 170, "× λ = 0.5", "factor");
+        say(at.v[0] + 62, 196, short(eps[t]), "flow");
+      }
+      if (edge(at.v, at.u, later, eps[t] * dv_du[t])) {
+        say(at.u[0] + 62, 196, `× ${short(dv_du[t])}`, "factor");
+        say(at.u[0] + 62, 212, short(eps[t] * dv_du[t]), "flow");
+      }
+      if (edge(at.v, at.s, later, rho * eps[t] * dv_ds[t], rho ? "reset" : "dropped")) {
+        say(at.s[0] + 84, 118, rho ? `× ${short(dv_ds[t])}` : "cut", `factor role-${rho ? "reset" : "dropped"}`, "start");
+        say(at.s[0] + 84, 134, short(rho * eps[t] * dv_ds[t] + 0), `flow role-${rho ? "reset" : "dropped"}`, "start");
+      }
+    }
+    if (edge(at.u, at.x, SEEN, delta[t])) say(at.x[0] + 8, 228, `δ[${t + 1}] = ${short(delta[t])}`, "flow", "start");
+    for (const [name, value] of Object.entries({s: s[t], u: u[t], x: x[t], ...t < 2 && {v: v[t]}})) {
+      const [cx, cy] = at[name];
+      element("circle", {cx, cy, r: 22, class: name === "s" && value ? "node fired" : "node"}, svg);
+      say(cx, cy - 2, `${name}[${t + 1}]`);
+      say(cx, cy + 13, short(value), "value");
+    }
+  }
+}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tsbp_core import LIF, gradcheck, numpy_lif, surrogates
+from tsbp_core import LIF, gradcheck, neuron, numpy_lif, surrogates
 from tsbp_core.page.explorer import Explorer, Panel, Series, Slider, choice, reset_choice
 
 SCRIPT = Path(__file__).with_suffix(".js")
@@ -151,6 +151,50 @@ def bump_width():
         ],
         bump_width_frame,
         SCRIPT,
+    )
+
+
+def pencil_frame(x1, x2, x3, g1, g2, g3, edge, reset, seen):
+    """Chapter 3: three steps, small enough for a pencil, and what flows back along each edge."""
+    x, g = np.array([x1, x2, x3], float), np.array([g1, g2, g3], float)
+    lif = LIF(0.5, 1.0, reset, surrogates.Triangle(1.0))
+    s, u = run = numpy_lif.forward(x, lif)
+    h = lif.surrogate.derivative(u - lif.threshold)
+    dv_ds, dv_du = (-u, 1 - s) if reset == "zero" else (-np.ones(3), np.ones(3))
+    delta, kept, dropped = (
+        numpy_lif.backward(g, run, replace(lif, reset_gradient=float(rho))) for rho in (edge, 1, 0)
+    )
+    eps = lif.decay * np.append(delta[1:], 0.0)
+    with_edge, without = (", ".join(f"{d + 0.0:.3f}" for d in by) for by in (kept, dropped))
+    text = (
+        f"Credit of the three inputs: {with_edge} with the green edge, {without} without it. "
+        f"Spikes: {', '.join(f'{spike:.0f}' for spike in s)}."
+    )
+    drawn = [x, g, u, s, neuron.reset(u, s, lif), h, dv_ds, dv_du, delta, eps]
+    return [[*drawn, [edge], [seen]]], text
+
+
+def pencil():
+    """Chapter 3: credit flows back through three steps, edge by edge."""
+    shown = ("x", "g", "u", "s", "v", "h", "dv/ds", "dv/du", "delta", "eps")
+    series = [*map(Series, shown), *(Series(name, kind="vline") for name in ("rho", "seen"))]
+    starts = zip((1, 2, 3), (0.8, 0.8, 0.4), (0, 0, 1), strict=True)
+    inputs = [(t, Slider(f"x[{t}]", 0, 1.5, x), Slider(f"g[{t}]", -1, 1, g)) for t, x, g in starts]
+    return Explorer(
+        "Credit flows back, edge by edge",
+        "Switch the green edge off: which two inputs lose all their credit? Then lower x[2] until "
+        "step 2 no longer fires.",
+        {
+            **{f"x{t}": x for t, x, _ in inputs},
+            **{f"g{t}": g for t, _, g in inputs},
+            "edge": choice("green edge", (1, 0), label={1: "on", 0: "off"}.get),
+            "reset": reset_choice(),
+            "seen": Slider("way back", 0, 9, 9, step=1),
+        },
+        [Panel("Credit", "", "", series, (1, 3), x=(1, 2, 3))],
+        pencil_frame,
+        SCRIPT,
+        picture="unrolled",
     )
 
 
