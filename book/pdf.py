@@ -12,14 +12,14 @@ from pypdf.generic import ArrayObject, NameObject, NullObject
 
 BOOK = Path(__file__).resolve().parent
 BUILT = BOOK.parent / "_build" / "html"
-NOT_PRINTED = {"worksheets", "solutions"}
-"""Sheets that collect what the chapters have; each prints well by itself."""
+NOT_PRINTED = {"worksheets", "solutions", "api"}
+"""Sheets of what the chapters have, which print well alone, and a reference of 100 pages."""
 UNFOLD = """() => {
     document.querySelectorAll("details").forEach(e => { e.open = true });
     document.querySelectorAll(".toggle-hidden").forEach(e => e.classList.remove("toggle-hidden"));
 }"""
-DROP_FOLDED_CODE = """() => {
-    document.querySelectorAll("details.hide").forEach(e => e.remove());
+DROP = """() => {
+    document.querySelectorAll("details.hide, #jb-print-toc").forEach(e => e.remove());
 }"""
 PAPER = {
     "format": "A4",
@@ -50,7 +50,7 @@ def parts(toc):
 
 
 def print_page(page, name):
-    """One built page on paper, with its solutions unfolded but no folded code: its title and the PDF.
+    """A built page's title, and the page on paper: its solutions unfolded, its folded code dropped.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def print_page(page, name):
         raise SystemExit(f"{built} is not there: make book")
     page.goto(built.as_uri())
     page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
-    page.evaluate(DROP_FOLDED_CODE)
+    page.evaluate(DROP)
     page.evaluate(UNFOLD)
     title = page.title().split(" — ")[0]
     return title, PdfReader(io.BytesIO(page.pdf(**PAPER)))
