@@ -9,16 +9,17 @@ import re
 from pathlib import Path
 
 import nbformat
+import yaml
 from bs4 import BeautifulSoup, SoupStrainer
 
 from reading import Page, grouped
 
 BOOK = Path(__file__).resolve().parent
 BUILD = BOOK.parent / "_build"
-REPOSITORY = ""
-"""Where pip finds the project, as "git+https://..."; may be empty."""
+CONFIG = yaml.safe_load((BOOK.parent / "_config.yml").read_text())
+REPOSITORY = CONFIG.get("repository", {}).get("url")
 INSTALL = (
-    f'%pip install --quiet "tsbp-core[full] @ {REPOSITORY}"'
+    f'%pip install --quiet "tsbp-core[full] @ git+{REPOSITORY}"'
     if REPOSITORY
     else """raise ImportError("in the book's folder: pip install '.[full]'")"""
 )

@@ -113,6 +113,12 @@ class Page:
             yield self.equation(tag)
         elif "admonition" in classes:
             yield from self.box(tag)
+        elif tag.name == "details":
+            title = tag.find(class_="sd-summary-text").extract()
+            plain = " ".join(shown(title).split())
+            head = f"{self.anchor(tag)}**{self.inline(title).strip()}**"
+            tag.find("summary").extract()
+            yield from fold(head, plain, list(self.blocks(tag)))
         elif "sd-card" in classes:
             yield self.card(tag)
         elif "citation" in classes:
@@ -163,12 +169,11 @@ class Page:
             yield from group if code else [quote(group)]
 
     def card(self, tag):
-        title = self.inline(tag.find(class_="sd-card-title")).strip()
-        body = tag.find(class_="sd-card-body")
-        body.find(class_="sd-card-title").extract()
+        title = tag.find(class_="sd-card-title").extract()
+        text = " ".join(self.blocks(tag.find(class_="sd-card-body")))
+        title = self.inline(title).strip()
         if link := tag.find("a", class_="sd-stretched-link"):
             title = self.link(link, title)
-        text = " ".join(self.blocks(body))
         return f"- **{title}**: {text}"
 
     def items(self, tag):

@@ -102,7 +102,8 @@ def test_a_copy_has_the_chapters_code_folded_where_the_page_hides_it(name, copie
 @pytest.mark.parametrize("name", CODED)
 def test_no_solution_lies_open(name, copies):
     notebook = nbformat.read(BOOK / f"{name}.ipynb", 4)
-    asked = "".join(texts(notebook)).count("\n:class: dropdown")
+    source = "".join(texts(notebook))
+    asked = source.count("\n:class: dropdown") + source.count("{dropdown}")
     told = r"^<summary>.*</summary>$|\(in the folded cell below\)$"
     found = [f for text in texts(copies[name]) for f in re.findall(told, text, re.M)]
     assert len([f for f in found if "In words" not in f]) == asked
