@@ -297,6 +297,14 @@ def test_equations_and_tables_fit_or_scroll_visibly(name, width, page):
     assert cut == []
 
 
+def test_a_number_from_a_result_is_not_bold(page):
+    page.goto(built("05-toy").as_uri())
+    weights = page.locator(".pasted-text").evaluate_all(
+        "all => all.map(e => [e, e.parentElement].map(n => getComputedStyle(n).fontWeight))"
+    )
+    assert weights and all(own == around for own, around in weights)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_accessible(name, scheme, page):

@@ -62,6 +62,13 @@ def test_the_terms_price_is_with_over_without(study, texts):
     record = study["results"]["training_term"][0]["value"]
     ratio = np.median(np.divide(record["fused"], record["fused, rho = 0"]))
     assert texts["price-fused, training step"].startswith(f"{100 * (ratio - 1):+.1f} % [")
+    layers = [f"price-{name}, {size}" for name in ("eager", "plain autograd") for size in STEPS]
+    most = max(layers, key=lambda layer: float(texts[layer].split()[0]))
+    assert texts["price-most"] == texts[most]
+
+
+def test_zero_has_a_plus():
+    assert numbers.percent((0.9, -0.04, 1.3)) == "+0.9 % [+0.0, +1.3]"
 
 
 def test_bytes_of_the_term_are_those_counted_by_hand(texts):

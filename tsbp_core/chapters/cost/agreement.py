@@ -38,7 +38,7 @@ def rows(lif, device="cpu", steps=8, neurons=200):
         pairs["GPU's kernels, interpreted"] = kernels
     for name, pair in pairs.items():
         same, error = interpreted.difference(pair, reference)
-        yield name, "yes" if same else "no", f"{error:.0e}"
+        yield name, "yes" if same else "no", f"{error:.0e}" if error else "0"
 
 
 def spikes_and_gradient(function, x, g, device="cpu"):

@@ -55,9 +55,14 @@ def of_bytes():
 
 
 def of_prices(found):
-    """The term's price in percent with its interval, and in nanoseconds at each size."""
-    texts = {}
-    for what, price in outcomes.prices(found).items():
+    """The term's price in percent with its interval, and in nanoseconds at each size.
+
+    "price-most" is the highest of a layer in unfused code.
+    """
+    prices = outcomes.prices(found)
+    unfused = [prices[f"{name}, {size}"] for name in UNFUSED for size in plan.SIZES]
+    texts = {"price-most": percent(max(unfused))}
+    for what, price in prices.items():
         texts[f"price-{what}"] = percent(price)
         name, size = what.split(", ")
         if size in plan.SIZES:
@@ -100,7 +105,7 @@ def of_the_card(card):
 
 def percent(price):
     """A price in percent, (median, low, high), as text."""
-    return "{:+.1f} % [{:+.1f}, {:+.1f}]".format(*price)
+    return "{:+.1f} % [{:+.1f}, {:+.1f}]".format(*(round(v, 1) + 0.0 for v in price))
 
 
 def bars(record, names):
