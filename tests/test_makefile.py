@@ -84,3 +84,16 @@ def test_kernels_are_kept_where_torch_can_compile(folder):
     assert shown == ("" if " " in str(folder) else f"{folder}/_build/kernels")
     mine = make(folder, "-f", "Makefile", "-f", "show.mk", "show", TORCHINDUCTOR_CACHE_DIR="/mine")
     assert mine.strip() == "/mine"
+
+
+def test_setup_asks_for_hashes_and_takes_torch_from_where_it_is_told():
+    def steps(**variables):
+        shown = make(results.PROJECT, "--dry-run", "--always-make", "setup", **variables)
+        return [shlex.split(line) for line in shown.splitlines() if " pip " in line]
+
+    packages, torch, project = steps()
+    assert packages[-3:] == ["--require-hashes", "-r", "requirements.txt"]
+    assert torch[-3:] == ["install", "-r", "requirements-torch.txt"]
+    assert {"--no-deps", "--no-build-isolation"} < set(project)
+    _, torch, _ = steps(TORCH_INDEX="an address")
+    assert torch[-4:-2] == ["--index-url", "an address"]
