@@ -16,7 +16,7 @@ const FRAMES = {};
 class View {
   constructor(parent, panel, height) {
     const box = element("div", {class: "panel"}, parent);
-    const axis = ([low, high] = [0, 1], log, label) => ({low, high, log, label, ticks: round_ticks({low, high, log})});
+    const axis = ([low, high] = [0, 1], log, label) => ({low, high, log, label, ticks: label ? round_ticks({low, high, log}) : []});
     this.panel = panel;
     this.chart = new Chart(box, {title: panel.title, height, top: panel.ylabel ? 22 : 8,
       x: axis(panel.xlim, panel.xlog, panel.xlabel), y: axis(panel.ylim ?? undefined, panel.ylog, panel.ylabel)});

@@ -264,7 +264,11 @@ def _field(control, computed):
         return {"label": control.name, "count": count, "labels": labels, **slider}
     keys = [str(value if computed else i) for i, value in enumerate(control.values)]
     choices = dict(zip(keys, labels, strict=True))
-    fields = {"choices": choices, "start": keys[control.start], "radio": count <= 3}
+    fields = {
+        "choices": choices,
+        "start": keys[control.start],
+        "radio": count <= 3 and len("".join(labels)) <= 14,
+    }
     return {"label": control.name, "count": count, **fields}
 
 

@@ -21,14 +21,14 @@ def image_spikes():
     evidence = [v for rho in ("1", "0") for e in shown[rho]["evidence"] for r in e for v in r]
     spikes = [
         Panel(
-            f"Spikes, {name}",
-            "channels side by side",
+            f"Spikes {name}, channel by channel",
+            "",
             "",
             (Series("spike", role, "dots"),),
             (0, 2),
             (0, 1),
         )
-        for name, role in (("trained with the term", "complete"), ("without", "dropped"))
+        for name, role in (("with the term", "complete"), ("without", "dropped"))
     ]
     so_far = Panel(
         "Evidence so far",
@@ -113,7 +113,7 @@ def run_budget():
         "You have two hours. Which widths, steps and epochs fit, at the speed of your machine? And "
         "where in the network are the operations?",
         {
-            "width": Control("channels of layer 1", (16, 32, 64, 128), 2),
+            "width": Control("channels, layer 1", (16, 32, 64, 128), 2),
             "steps": Control("time steps T", (1, 2, 4, 8), 1),
             "epochs": Control("epochs", (4, 12, 50, 150), 1),
             "speed": Control("GFLOP a second", (50, 150, 700, 50_000), 2, label="{:,}".format),

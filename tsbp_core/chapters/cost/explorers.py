@@ -1,5 +1,6 @@
 """The explorers of chapters 6 and 8."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -11,20 +12,27 @@ from tsbp_core.chapters.cost.plan import SWEEP
 from tsbp_core.lab import results
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice, reset_choice
 
+LENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
+
+
+@functools.cache
+def _kept(name, steps, reset):
+    """Bytes that a formulation keeps of 1,000 neurons for the backward pass, measured."""
+    return measures.saved_bytes(measures.FORMULATIONS[name], steps, LIF(reset=reset))
+
 
 def kept_bytes_frame(steps, reset):
     """Chapter 6: what the backward pass keeps, measured for 1,000 neurons."""
-    kept = {
-        name: measures.saved_bytes(function, steps, LIF(reset=reset))
-        for name, function in measures.FORMULATIONS.items()
-    }
-    per_step = [kept[name] / (1000 * steps) for name in ("ours", "plain autograd")]
+    names = ("ours", "plain autograd")
+    kept = {name: _kept(name, steps, reset) for name in names}
+    curves = [[_kept(name, T, reset) / (1000 * T) for T in LENGTHS] for name in names]
+    per_step = [kept[name] / (1000 * steps) for name in names]
     text = (
         f"For {steps} steps of 1,000 neurons in float32, ours keeps {kept['ours'] / 1e3:.0f} kB, "
         f"plain autograd {kept['plain autograd'] / 1e3:.0f} kB: {per_step[0]:.1f} against "
         f"{per_step[1]:.1f} bytes a neuron and step."
     )
-    return [[([steps], [value]) for value in per_step]], text
+    return [[*curves, *(([steps], [value]) for value in per_step)]], text
 
 
 def kept_bytes():
@@ -33,7 +41,7 @@ def kept_bytes():
         "What is kept for the backward pass",
         "How many bytes does each formulation keep for one neuron and step?",
         {
-            "steps": Control("time steps T", (1, 2, 5, 10, 20, 50, 100), 3),
+            "steps": Control("time steps T", LENGTHS, 5),
             "reset": reset_choice(),
         },
         [
@@ -41,10 +49,16 @@ def kept_bytes():
                 "Kept for backward",
                 "time steps T",
                 "bytes a neuron and step",
-                (Series("ours", "complete", "dots"), Series("plain autograd", "truth", "dots")),
-                (1, 100),
+                (
+                    Series("ours", "complete"),
+                    Series("plain autograd", "truth"),
+                    Series("", "complete", "dots"),
+                    Series("", "truth", "dots"),
+                ),
+                (1, 200),
                 (0, 16),
                 xlog=True,
+                x=LENGTHS,
             )
         ],
         kept_bytes_frame,

@@ -36,8 +36,8 @@ def nearness():
         "From detached to complete",
         "At which noise does the complete gradient stop being better? Does a wider surrogate help?",
         {
-            "noise": Control("width of the noise", WIDTHS, at),
-            "surrogate": Control("width of the surrogate", WIDTHS, at),
+            "noise": Control("noise's width", WIDTHS, at),
+            "surrogate": Control("surrogate's width", WIDTHS, at),
             "loss": choice("loss", LOSSES),
             "reset": reset_choice(),
         },

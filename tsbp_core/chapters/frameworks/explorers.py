@@ -53,7 +53,6 @@ def default_surrogates():
                 "δ[t]",
                 METHODS[::-1],
                 (1, 24),
-                (-7, 7),
                 x=np.arange(1, 25),
             ),
         ],
