@@ -127,7 +127,7 @@ def places(pages):
     """Where the pages' links lead, as (page, id)."""
     found = set()
     for name, article in pages.items():
-        for link in article("a", class_="internal", href=True, role=None):
+        for link in article("a", class_="reference", href=True):
             page, _, place = link["href"].partition("#")
             found.add((page.removesuffix(".html") or name, place))
     return found
@@ -141,7 +141,8 @@ def copies(built=BUILD / "html"):
         path = BOOK / f"{name}.ipynb"
         tracked = nbformat.read(path, 4).cells if path.exists() else []
         code = [cell for cell in tracked if cell.cell_type == "code"]
-        made = cells(name, Page(name, pages, targets).blocks(article), code)
+        page = Page(name, pages, targets, live=path.exists())
+        made = cells(name, page.blocks(article), code)
         if code:
             made.insert(
                 0, nbformat.v4.new_code_cell(FIRST, id=f"{name}-first")

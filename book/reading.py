@@ -34,11 +34,13 @@ class Code(NamedTuple):
 class Page:
     """A built page, to be read as Markdown.
 
-    ``targets`` are the places that links lead to, as (page, id).
+    ``targets`` are the places that links lead to, as (page, id). Cells of a page
+    that is no notebook (``live`` is false) are read as text.
     """
 
-    def __init__(self, name, names, targets):
+    def __init__(self, name, names, targets, live=True):
         self.name, self.names, self.targets = name, names, targets
+        self.live = live
         self.waiting, self.placed = "", set()
 
     def anchor(self, tag):
@@ -54,6 +56,10 @@ class Page:
         page, _, place = tag["href"].partition("#")
         if re.match(r"\w+:", page):
             return f"[{text}](<{tag['href']}>)"
+        if page and not page.endswith(
+            ".html"
+        ):  # a file that lies with the pages
+            return text
         page = page.removesuffix(".html")
         if page and page not in self.names:
             raise ValueError(f"{self.name} links to {tag['href']}")
@@ -107,7 +113,9 @@ class Page:
 
     def block(self, tag):
         classes = tag.get("class", ())
-        if "cell" in classes:
+        if tag.has_attr("hidden") or tag.name in ("script", "style", "svg"):
+            return
+        if "cell" in classes and self.live:
             yield Code(folded=False)
         elif "math" in classes:
             yield self.equation(tag)
@@ -138,7 +146,7 @@ class Page:
             yield self.table(tag)
         elif tag.name == "blockquote":
             yield quote(self.blocks(tag))
-        elif tag.name not in ("script", "style", "nav"):
+        else:
             self.waiting = self.anchor(tag)
             yield from self.blocks(tag)
 
@@ -291,7 +299,9 @@ def fold(heads, plain, pieces):
 def fence(tag):
     name = next(n for n in tag["class"] if n.startswith("highlight"))
     language = name.removeprefix("highlight").strip("-")
-    language = {"default": "python", "ipython3": "python"}.get(
-        language, language
-    )
+    language = {
+        "default": "python",
+        "ipython3": "python",
+        "myst-ansi": "text",
+    }.get(language, language)
     return f"```{language}\n{tag.find('pre').get_text().rstrip()}\n```"

@@ -24,6 +24,7 @@ import notebooks  # noqa: E402
 import reading  # noqa: E402
 
 NAMES = re.findall(r"(?:file|root): (\S+)", (BOOK / "_toc.yml").read_text())
+CODED = [name for name in NAMES if (BOOK / f"{name}.ipynb").exists()]
 FORMULA = re.compile(r"\$\$.*?\$\$|(?<!\\)\$.*?(?<!\\)\$", re.S)
 RAW = re.compile(r"\{[a-z][a-z:-]*\}|:::|^\([\w-]+\)=|\\\(|\$|glue:", re.M)
 """What no reader should see: roles, directives, labels, other dollars."""
@@ -45,9 +46,6 @@ def tracked(name):
     """A chapter's own code cells."""
     cells = nbformat.read(BOOK / f"{name}.ipynb", 4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
-
-
-CODED = [name for name in NAMES if (BOOK / f"{name}.ipynb").exists()]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,7 +70,8 @@ def words(soup):
 def test_a_copy_reads_like_its_page(name, copies):
     """The same words, and as many formulas."""
     page = BeautifulSoup((BUILT / f"{name}.html").read_text(), "html.parser").find("article")
-    for tag in page.select(".cell, .headerlink, .sd-hide-link-text, script, style"):
+    unread = ".headerlink, .sd-hide-link-text, [hidden], script, style, svg"
+    for tag in page.select(unread + ", .cell" * (name in CODED)):
         tag.extract()
     formulas = [tag.extract() for tag in page.select(".math")]
     text = "\n\n".join(texts(copies[name]))
