@@ -23,14 +23,21 @@ def test_studies_are_paired(study):
 
 
 def test_swapped_lengths_complete_the_grid():
-    """With the grid's runs, both directions x both lengths at each rate and seed."""
+    """Both directions x both lengths at each rate and seed."""
     runs = plan.swap()
     plain = {(run.settings, run.seed) for run in plan.grid(at=plan.MIDDLE)}
-    assert len({run.record("swap") for run in runs}) == len(runs) == 2 * 3 * 5
+    assert len({run.record("swap") for run in runs}) == len(runs) == 2 * 2 * 3 * 5
+    own = {(run.settings, run.seed) for run in runs if run.settings.length_of is None}
+    assert own < plain
+    swapped = {
+        (replace(r.settings, length_of=None), r.seed)
+        for r in runs
+        if r.settings.length_of is not None
+    }
+    assert own == swapped
     for run in runs:
-        assert {run.settings.length_of, run.settings.reset_gradient} == {0.0, 1.0}
-        assert (replace(run.settings, length_of=None), run.seed) in plain
         assert run.settings.optimizer == "adamw"
+        assert run.settings.length_of in (None, 1 - run.settings.reset_gradient)
 
 
 def test_grid_is_long_enough():
