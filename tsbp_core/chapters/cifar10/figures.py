@@ -219,13 +219,3 @@ def layers(image, spikes, operations):
     ax.set(xlim=(-0.2, end + 1.9), ylim=(-1.75, 1.6), aspect="equal")
     ax.axis("off")
     return figure
-
-
-def images(pixels, titles):
-    """A row of colour images, uint8 [n, 3, H, W]."""
-    figure, panels = axes(1, len(pixels), height=1.4)
-    for ax, image, title in zip(panels, pixels, titles, strict=True):
-        ax.imshow(image.transpose(1, 2, 0))
-        ax.set_title(title, fontsize=9, loc="center")
-        ax.axis("off")
-    return figure
