@@ -28,6 +28,18 @@ def link(app, config):
         config.html_baseurl = f"https://{owner}.github.io/{name}/"
 
 
+def offer_copies(app, name, template, context, doctree):
+    """Let Colab open the copy whose first cell installs the package, where ``pages.yml`` puts it."""
+    options = app.config.html_theme_options
+    chapters = f"/blob/{options.get('repository_branch')}/{options.get('path_to_docs')}/"
+    for group in context.get("header_buttons", ()):
+        for button in group.get("buttons", ()):
+            if button.get("text") == "Colab":
+                button["url"] = button["url"].replace(
+                    chapters, "/blob/notebooks/"
+                )
+
+
 def describe(app, name, template, context, doctree):
     """Say what a page is about, where search engines and messengers look for it."""
     if doctree is None:
@@ -144,4 +156,7 @@ def setup(app):
     app.connect("env-get-outdated", outdated)
     app.connect("doctree-resolved", fill)
     app.connect("html-page-context", describe)
+    app.connect(
+        "html-page-context", offer_copies, priority=600
+    )  # the theme has made its buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}

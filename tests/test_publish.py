@@ -52,6 +52,19 @@ def test_no_address_makes_no_links(url):
     assert not any(config.html_theme_options.values())
 
 
+def test_colab_opens_the_copy_that_installs():
+    config = linked("https://github.com/a/b", repository_branch="main", path_to_docs="book")
+    urls = {
+        "Colab": "https://colab/github/a/b/blob/main/book/01-neuron.ipynb",
+        "Binder": "https://binder/gh/a/b/main?urlpath=lab/tree/book/01-neuron.ipynb",
+    }
+    buttons = [{"text": text, "url": url} for text, url in urls.items()]
+    context = {"header_buttons": [{"type": "group", "buttons": buttons}, {"type": "link"}]}
+    PUBLISH["offer_copies"](SimpleNamespace(config=config), "01-neuron", "", context, None)
+    assert buttons[0]["url"] == "https://colab/github/a/b/blob/notebooks/01-neuron.ipynb"
+    assert buttons[1]["url"] == urls["Binder"]
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page_says_what_it_is_about(name):
     text = built(name)
