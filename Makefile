@@ -18,7 +18,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-explorer toy-presets cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 escape growth growth-probe converged sequences frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,8 +70,8 @@ pdf: book  ## Print the whole book into _build/book.pdf (needs Chromium)
 lab: book  ## Open the pages as notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir _build/lab --LabApp.default_url=/lab/tree/index.ipynb
 
-toy:  ## The single neuron's main study; also toy-wide, -map, -why, -explorer (minutes, resumable)
-toy toy-wide toy-map toy-why toy-explorer: $(READY)
+toy:  ## The single neuron's main study; also toy-wide, -map, -why (minutes, resumable)
+toy toy-wide toy-map toy-why: $(READY)
 	$(BIN)/python -m tsbp_core.chapters.toy.study $(if $(filter toy,$@),main,$(@:toy-%=%)) --jobs $(JOBS)
 
 toy-presets: $(READY)  ## What the playground's presets give with 100 seeds (a minute)
