@@ -284,7 +284,7 @@ def test_a_copy_runs_in_jupyterlab_and_changes_no_file_of_ours(jupyter, copies, 
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
     prompts = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]"
-    page.wait_for_function(f"{prompts}.every(e => /[0-9]/.test(e.innerText))", timeout=120_000)
+    page.wait_for_function(f"{prompts}.every(e => /[0-9]/.test(e.textContent))", timeout=120_000)
     assert page.locator(
         '[data-mime-type*="jupyter.std"], .jp-RenderedText[data-mime-type*="error"]'
     )
