@@ -3,6 +3,7 @@ import torch
 from tsbp_core.chapters.cost import measures
 
 
+@pytest.mark.needs_compiler
 def test_our_formulations_are_one_neuron():
     x = torch.rand(6, 3, 4, dtype=torch.float64)
     gradients = {}
@@ -40,6 +41,7 @@ def test_saved_bytes_counts_what_backward_needs():
     assert measures.saved_bytes(measures.FORMULATIONS["plain autograd"], 5, lif) > 2 * 4 * 5 * 1000
 
 
+@pytest.mark.needs_compiler
 def test_training_step_uses_the_layer_that_it_names():
     taken = measures.measure_training(["fused", "plain autograd"], rounds=1, batch=4)
     assert list(taken) == ["fused", "plain autograd"]
