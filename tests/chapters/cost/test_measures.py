@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from tsbp_core.chapters.cost import measures
