@@ -18,13 +18,17 @@ def over_time(step, x, state):
     return torch.stack(spikes)
 
 
-class _FastSigmoid(torch.autograd.Function):
-    """A step whose derivative is that of a fast sigmoid of slope 100, as in spytorch."""
+class _Step(torch.autograd.Function):
+    """A step that fires above 0 and keeps its argument for the derivative."""
 
     @staticmethod
     def forward(ctx, z):
         ctx.save_for_backward(z)
         return (z > 0).to(z.dtype)
+
+
+class _FastSigmoid(_Step):
+    """A step whose derivative is that of a fast sigmoid of slope 100, as in spytorch."""
 
     @staticmethod
     def backward(ctx, g):
@@ -43,13 +47,8 @@ def spytorch(x, detach=True):
     return over_time(step, x, torch.zeros_like(x[0]))
 
 
-class _Window(torch.autograd.Function):
+class _Window(_Step):
     """A step whose derivative is 1 within half of the threshold, as in STBP."""
-
-    @staticmethod
-    def forward(ctx, z):
-        ctx.save_for_backward(z)
-        return (z > 0).to(z.dtype)
 
     @staticmethod
     def backward(ctx, g):
