@@ -3,6 +3,7 @@
 import numpy as np
 
 from tsbp_core.chapters.cost import gpu_results, measures, outcomes, plan
+from tsbp_core.chapters.cost.outcomes import percent
 
 FUSED_BYTES = 21.6
 """Bytes that a fused step moves, a neuron: 8 + 12 + 8/k for k = 5."""
@@ -101,11 +102,6 @@ def of_the_card(card):
             share = gpu_results.share(record, card)
             texts[f"share-{record['dtype']}-{record['T']}"] = f"{share:.0%}"
     return texts
-
-
-def percent(price):
-    """A price in percent, (median, low, high), as text."""
-    return "{:+.1f} % [{:+.1f}, {:+.1f}]".format(*(round(v, 1) + 0.0 for v in price))
 
 
 def bars(record, names):

@@ -51,3 +51,8 @@ def prices(bench):
     for name in ("fused", "eager", "plain autograd"):
         pairs[f"{name}, training step"] = training[name], training[name + ", rho = 0"]
     return {what: tuple(100 * (r - 1) for r in ratio(*pair)) for what, pair in pairs.items()}
+
+
+def percent(price):
+    """A price in percent, (median, low, high), as text."""
+    return "{:+.1f} % [{:+.1f}, {:+.1f}]".format(*(round(v, 1) + 0.0 for v in price))

@@ -41,7 +41,7 @@ def of_toy_and_cost():
     price = cost.prices(results.load("overhead")["results"])["fused, dense"]
     return {
         "index-gain": "{:.2f} [{:.2f}, {:.2f}]".format(*gain),
-        "index-price": "{:+.1f} % [{:+.1f}, {:+.1f}]".format(*price),
+        "index-price": cost.percent(price),
     }
 
 
