@@ -139,12 +139,6 @@ def probes(collected, optimizer, lr, rho):
     return {"update": [probe["update"] for probe in seeds[0]], **means}
 
 
-def firing_rates(collected, optimizer, lr, rho):
-    """Mean spikes a neuron and step of each layer on the test images, mean over seeds."""
-    rates = [result["test"]["rates"] for result in _of(collected, optimizer, lr, rho)]
-    return np.mean(rates, axis=0)
-
-
 def _of(collected, optimizer, lr, rho):
     """What the runs of one condition that did not diverge found, a dict a seed."""
     wanted = {"optimizer": optimizer, "lr": lr, "reset_gradient": rho}.items()

@@ -168,8 +168,8 @@ def swap(seeds=5):
     for run in grid(seeds, at=MIDDLE):
         if run.settings.optimizer == "adamw":
             other = 1 - run.settings.reset_gradient
-            longer = replace(run.settings, length_of=other)
-            runs += [run, TrainingRun(f"{run.name}-length-of-rho{other:g}", longer, run.seed)]
+            swapped = replace(run.settings, length_of=other)
+            runs += [run, TrainingRun(f"{run.name}-length-of-rho{other:g}", swapped, run.seed)]
     return runs
 
 
