@@ -16,6 +16,7 @@ from tsbp_core.chapters.sequences import data as sequences
 from tsbp_core.chapters.sequences import outcomes, recurrent, study, training
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
+from tsbp_core.lab import results
 
 RESETS = ("zero", "subtract")
 
@@ -442,6 +443,22 @@ def test_other_settings_are_not_taken_for_these():
         study.key(replace(group, peak="tall"), methods, Settings()),
     }
     assert len(keys) == 4
+
+
+def test_the_committed_parts_are_taken_until_the_code_is_another(monkeypatch):
+    store = study.Store(results.RESULTS / "sequences")
+    stored = [group for group in study.groups() if f"{group.name}/final" in store.task(group.task)]
+    assert len(stored) >= 12
+
+    def found(group):
+        settings = Settings(updates=study.UPDATES[group.task])
+        sweep = store.find(group, "sweep", study.sweep_methods(), settings)
+        methods = study.final_methods(sweep) if sweep else []
+        return sweep, store.find(group, "final", methods, settings)
+
+    assert all(all(found(group)) for group in stored)
+    monkeypatch.setattr(study, "CODE", study.CODE + 1)
+    assert not any(any(found(group)) for group in stored)
 
 
 def test_a_rule_needs_half_of_the_cells_and_no_contradiction():
