@@ -82,7 +82,7 @@ import numpy as np
 import torch
 
 from tsbp_core import LIF, surrogates
-from tsbp_core.chapters.sequences import data, recurrent, training
+from tsbp_core.chapters.sequences import data, recurrent
 from tsbp_core.chapters.sequences.recurrent import Net
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
 from tsbp_core.lab import results
