@@ -36,6 +36,20 @@ def test_the_paper_preset_is_what_is_known_of_it():
     assert 20e6 < sum(w.numel() for w in net.parameters()) < 22e6
 
 
+def test_the_quarter_is_the_paper_preset_but_for_width_and_epochs():
+    paper, quarter = (cifar10_paper.PRESETS[name] for name in ("paper", "quarter"))
+    assert replace(quarter, network=paper.network, epochs=150) == paper
+    widths = [
+        [
+            layer.weight.shape[0]
+            for layer in paper_network.CIFARNet(p).layers
+            if hasattr(layer, "weight")
+        ]
+        for p in (paper, quarter)
+    ]
+    assert widths[0][:-1] == [4 * width for width in widths[1][:-1]]
+
+
 def test_the_paper_network_takes_a_step_and_all_its_layers_fire_and_learn():
     torch.manual_seed(0)
     p = cifar10_paper.Settings()
@@ -137,12 +151,15 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
 
 
 def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cifar10_paper, "Settings", lambda reset_gradient: TINY)
+    monkeypatch.setattr(cifar10_paper, "PRESETS", {"paper": None, "quarter": TINY})
     monkeypatch.setattr(cifar10_paper.datasets, "cifar10", lambda root: random_data())
     monkeypatch.setattr(cifar10_paper.results, "PROJECT", tmp_path)
     monkeypatch.setattr(cifar10_paper.results, "RESULTS", tmp_path / "results")
-    cifar10_paper.main(["--rho", "1"])
-    found = cifar10_paper.results.load("cifar10-paper/rho1-seed0")
-    assert found["settings"] == {**asdict(TINY), "seed": 0, "processes": 1}
+    cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])
+    found = cifar10_paper.results.load("cifar10-quarter/lr0.002-rho0-seed3")
+    expected = replace(TINY, reset_gradient=0.0, lr=0.002)
+    assert found["settings"] == {**asdict(expected), "seed": 3, "processes": 1}
     assert len(found["results"]["epochs"]) == 2
     assert "wrote" in capsys.readouterr().out
+    monkeypatch.setattr(cifar10_paper, "train", None)  # a run that is there is not computed again
+    cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])

@@ -40,6 +40,16 @@ def test_swapped_lengths_complete_the_grid():
         assert run.settings.length_of in (None, 1 - run.settings.reset_gradient)
 
 
+def test_tuning_sees_neither_test_images_nor_the_seeds_of_others():
+    runs = plan.tuning()
+    assert len(runs) == 2 * 2 * (5 + 4)
+    assert {run.seed for run in runs} == {100, 101}
+    for run in runs:
+        assert run.settings.held_out == 5000
+        assert run.settings.epochs == 10
+        assert run.settings.lr in plan.RATES[run.settings.optimizer]
+
+
 def test_grid_is_long_enough():
     assert len(plan.grid()) == 2 * 2 * 7 * 5
     for rates in plan.RATES.values():

@@ -14,7 +14,7 @@ from tsbp_core.chapters.cifar10.report import gain_text, hours, seeds
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import interval_text, t_interval
 
-RECIPE, PAPER = plan.HEADLINE, cifar10_paper.Settings()
+RECIPE, PAPER = plan.HEADLINE, cifar10_paper.PRESETS["paper"]
 LAPTOP, GPU = 100, 50_000
 """GFLOP a second: two cores of a laptop, a guess, and a data-centre GPU, assumed."""
 LABELS = {"sgd": "SGD", "decay-0.8": "λ = 0.8", "surrogate-0.2": "surrogate width 0.2"}
