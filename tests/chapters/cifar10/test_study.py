@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 import os
 import signal
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib import image
 
 from tsbp_core.chapters.cifar10 import outcomes, plan, study
 from tsbp_core.chapters.cifar10.settings import Settings
@@ -127,3 +130,27 @@ def test_committed_runs_are_those_of_the_study(name):
         expected = {**asdict(run.settings), "seed": run.seed}
         assert json.loads(json.dumps({**defaults, **recorded})) == json.loads(json.dumps(expected))
         assert "with changes" not in found["provenance"]["commit"]
+
+
+def pixels(png):
+    """Of a PNG file in base64, [3, H, W] as in the data set."""
+    shown = image.imread(io.BytesIO(base64.b64decode(png)))
+    return (255 * shown[..., :3]).round().astype(np.uint8).transpose(2, 0, 1)
+
+
+def test_the_images_that_chapter_7_shows_are_the_first_of_their_classes(monkeypatch, rng):
+    drawn = rng.integers(0, 256, (20, 3, 32, 32), dtype=np.uint8)
+    data = datasets.Cifar10(drawn, None, drawn, np.repeat(np.arange(10)[::-1], 2))
+    monkeypatch.setattr(datasets, "cifar10", lambda root: data)
+    found = study.thumbnails()
+    assert found["images"] == [18, 12, 2]  # airplane 0, cat 3, ship 8
+    for place, png in zip(found["images"], found["png"], strict=True):
+        assert (pixels(png) == drawn[place]).all()
+
+
+def test_the_images_in_results_are_those_whose_spikes_are():
+    images, spikes = (results.load(f"cifar10-{name}") for name in ("images", "spikes"))
+    assert images["results"]["images"] == spikes["results"]["images"]
+    assert images["settings"]["classes"] == spikes["settings"]["classes"]
+    assert "Krizhevsky" in images["settings"]["source"]
+    assert [pixels(png).shape for png in images["results"]["png"]] == [(3, 32, 32)] * 3

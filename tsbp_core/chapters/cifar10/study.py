@@ -1,14 +1,17 @@
 """Runs the studies of ``plan``, and makes what chapter 7's explorer draws."""
 
 import argparse
+import base64
 import errno
 import functools
+import io
 import os
 from dataclasses import asdict
 
 import joblib
 import numpy as np
 import torch
+from matplotlib import image
 from tqdm import tqdm
 
 from tsbp_core.chapters.cifar10.network import SpikingNet, normalised
@@ -21,6 +24,7 @@ SHOWN_CLASSES = ("airplane", "cat", "ship")
 """The explorer shows the spikes that the first test image of each causes."""
 SHOWN_CHANNELS = (2, 8, 32, 72)
 """How many channels of each layer it shows."""
+SOURCE = "CIFAR-10 (Krizhevsky, 2009, Learning Multiple Layers of Features from Tiny Images)"
 
 
 def run_study(study, runs, root=None, jobs=1, quiet=False, device="cpu"):
@@ -90,6 +94,30 @@ def _checkpoint(study, run):
     return results.PROJECT / "data" / "checkpoints" / f"{run.record(study)}.pt"
 
 
+def _shown(data):
+    """Places in the test set of the images that chapter 7's explorer shows."""
+    labels = map(datasets.CLASSES.index, SHOWN_CLASSES)
+    return [int(np.flatnonzero(data.test_labels == label)[0]) for label in labels]
+
+
+def thumbnails(root=None):
+    """The images that chapter 7's explorer shows.
+
+    Returns
+    -------
+    dict
+        ``images``: their places in the test set; ``png``: each as a PNG file in base64.
+    """
+    data = datasets.cifar10(root)
+    picked = _shown(data)
+    files = []
+    for pixels in data.test_images[picked].transpose(0, 2, 3, 1):
+        file = io.BytesIO()
+        image.imsave(file, pixels, format="png", metadata={"Software": None})
+        files.append(base64.b64encode(file.getvalue()).decode())
+    return {"images": picked, "png": files}
+
+
 def spike_trains(root=None):
     """What chapter 7's explorer draws: spikes of trained networks shown some test images.
 
@@ -104,8 +132,7 @@ def spike_trains(root=None):
         [10] of the mean spikes so far; ``sides``: H = W of each layer.
     """
     data = datasets.cifar10(root)
-    wanted = [datasets.CLASSES.index(name) for name in SHOWN_CLASSES]
-    picked = [int(np.flatnonzero(data.test_labels == label)[0]) for label in wanted]
+    picked = _shown(data)
     images = normalised(torch.from_numpy(data.test_images[picked]))
     drawn = {"images": picked}
     for run in grid(1):
@@ -135,25 +162,38 @@ def spike_trains(root=None):
     return drawn
 
 
+def make_shown(study, root=None):
+    """Write the results files that chapter 7's explorer reads: ``images``, or all (``spikes``)."""
+    shown = {"classes": SHOWN_CLASSES}
+    results.make(
+        "cifar10-images",
+        functools.partial(thumbnails, root),
+        command="make cifar10 STUDY=images",
+        settings={**shown, "source": SOURCE},
+    )
+    if study == "spikes":
+        results.make(
+            "cifar10-spikes",
+            functools.partial(spike_trains, root),
+            command="make cifar10 STUDY=spikes",
+            settings={**shown, "channels": SHOWN_CHANNELS},
+        )
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tsbp_core.chapters.cifar10.study",
         description="Train paired networks on CIFAR-10; the same command goes on where it stopped.",
     )
-    parser.add_argument("study", choices=[*STUDIES, "spikes"])
+    parser.add_argument("study", choices=[*STUDIES, "spikes", "images"])
     parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (-1: one a core)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     args = parser.parse_args(argv)
     try:
         datasets.cifar10(args.root)  # downloaded once, before the processes start
-        if args.study == "spikes":
-            results.make(
-                "cifar10-spikes",
-                functools.partial(spike_trains, args.root),
-                command="make cifar10 STUDY=spikes",
-                settings={"classes": SHOWN_CLASSES, "channels": SHOWN_CHANNELS},
-            )
+        if args.study in ("images", "spikes"):
+            make_shown(args.study, args.root)
             return
         runs = STUDIES[args.study]()
         missing = run_study(args.study, runs, args.root, args.jobs, device=args.device)
