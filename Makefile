@@ -18,7 +18,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences xor-rates frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ $(VOWELS): | $(READY)
 
 sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=cuda: minutes; on a CPU a day, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.study --device $(DEVICE)
+
+xor-rates: $(READY)  ## One of their tasks with SGD at lower learning rates, added later (10 minutes)
+	$(BIN)/python -m tsbp_core.chapters.sequences.xor_rates
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers

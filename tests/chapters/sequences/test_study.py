@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from tsbp_core import LIF, numpy_lif, surrogates
 from tsbp_core.chapters.gradient.steps import jacobian
 from tsbp_core.chapters.sequences import data as sequences
-from tsbp_core.chapters.sequences import outcomes, recurrent, study, training
+from tsbp_core.chapters.sequences import outcomes, recurrent, study, training, xor_rates
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
 from tsbp_core.lab import results
@@ -499,6 +499,18 @@ def test_a_cell_takes_each_method_at_its_own_rate(monkeypatch):
     found = outcomes.cell({"low/zero/final": final}, "low/zero", "adam", classes=10)
     assert found["gain"]["mean"] < -15
     assert found["gain"]["verdict"] == found["speed"]["verdict"] == "not learnt"
+
+
+def test_lower_rates_are_those_below_the_grid_with_its_seeds(xor, monkeypatch):
+    tried = {(m.rate, m.rho) for m in xor_rates.methods()}
+    assert len(tried) == 6
+    assert max(rate for rate, _ in tried) < min(study.RATES["sgd"])
+    assert {m.seed for m in xor_rates.methods()} == set(study.SWEEP_SEEDS)
+    assert {m.optimizer for m in xor_rates.methods()} == {"sgd"}
+    monkeypatch.setattr(study.data, "TASKS", {"xor": lambda: xor})
+    parts = xor_rates.compute(replace(SMALL, updates=3), seeds=(0, 1))
+    assert list(parts) == ["low/zero", "low/subtract"]
+    assert len(parts["low/zero"]["test"]) == 12
 
 
 def test_added_growth_is_complete_minus_detached():

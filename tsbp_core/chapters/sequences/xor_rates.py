@@ -1,0 +1,50 @@
+"""The delayed XOR with SGD at learning rates below the plan's grid. Added after its results.
+
+With the low surrogate, SGD learns nothing without the term at any rate of the grid (soft reset), or
+best at the lowest rate of all (hard reset), where the untrained network's gradient is many times
+longer than with it. So the grid may not reach the rates that would suit it. This sweep goes on
+below it, with the sweep's own seeds. It has no verdict and changes none.
+"""
+
+import time
+
+import torch
+
+from tsbp_core.chapters.sequences import data, study
+from tsbp_core.chapters.sequences.training import Method, Settings
+from tsbp_core.lab import results
+
+NAME = "xor-rates"
+RATES = 0.00003, 0.0001, 0.0003
+SETTINGS = Settings(updates=study.UPDATES["xor"])
+
+
+def methods(seeds=study.SWEEP_SEEDS):
+    """Both methods at all of ``RATES``."""
+    return [Method("sgd", r, rho, seed) for r in RATES for rho in study.RHOS for seed in seeds]
+
+
+def compute(settings=SETTINGS, seeds=study.SWEEP_SEEDS):
+    """A part, as those of ``study``, by the name of the group's neuron."""
+    task, parts = data.TASKS["xor"](), {}
+    for reset in study.RESETS:
+        group = study.Group("xor", reset, "low")
+        parts[group.name] = study.train(group, task, methods(seeds), settings, "cpu", fuse=True)
+    return parts
+
+
+def main():
+    torch.set_num_threads(1)  # the arrays are small
+    start = time.perf_counter()
+    found = compute()
+    results.save(
+        NAME,
+        command="make xor-rates",
+        settings={"rates": RATES, "training": vars(SETTINGS)},
+        results=found,
+        wall_time_s=time.perf_counter() - start,
+    )
+
+
+if __name__ == "__main__":
+    main()
