@@ -49,12 +49,18 @@ function default_rng(seed) {
     }
   };
 
+  // Written out, as it takes most of a draw's time: each limb needs all old ones up to itself.
   function advance() {
-    for (let k = 7; k >= 0; k--) {  // from above, as limb k needs the old ones up to k
-      let sum = increment[k];
-      for (let i = 0; i <= k; i++) sum += state[i] * MULTIPLIER[k - i];
-      state[k] = sum;
-    }
+    const [m0, m1, m2, m3, m4, m5, m6, m7] = MULTIPLIER, old = state;
+    const a = old[0], b = old[1], c = old[2], d = old[3], e = old[4], f = old[5], g = old[6], h = old[7];
+    state[0] = a * m0 + increment[0];
+    state[1] = a * m1 + b * m0 + increment[1];
+    state[2] = a * m2 + b * m1 + c * m0 + increment[2];
+    state[3] = a * m3 + b * m2 + c * m1 + d * m0 + increment[3];
+    state[4] = a * m4 + b * m3 + c * m2 + d * m1 + e * m0 + increment[4];
+    state[5] = a * m5 + b * m4 + c * m3 + d * m2 + e * m1 + f * m0 + increment[5];
+    state[6] = a * m6 + b * m5 + c * m4 + d * m3 + e * m2 + f * m1 + g * m0 + increment[6];
+    state[7] = a * m7 + b * m6 + c * m5 + d * m4 + e * m3 + f * m2 + g * m1 + h * m0 + increment[7];
     carry_over();
   }
 

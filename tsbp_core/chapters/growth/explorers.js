@@ -2,9 +2,8 @@
 
 const range = (low, high, n) => Array.from({length: n}, (_, i) => low + (high - low) * i / (n - 1));
 const percent = share => `${(100 * share).toFixed(0)}%`;
-const mean = values => values.reduce((total, value) => total + value, 0) / values.length;
 const middle = values => {
-  const sorted = values.slice().sort((a, b) => a - b), n = sorted.length;
+  const sorted = values.sort(), n = sorted.length;  // a typed array's order is that of numbers
   return (sorted[n - 1 >> 1] + sorted[n >> 1]) / 2;
 };
 
@@ -19,42 +18,54 @@ function growth_bound({decay, threshold, reset}) {
   return reset === "subtract" ? (1 + 1 / decay) / threshold : 1 / (decay * threshold);
 }
 
-// Currents of the probe's neurons; what is drawn with them, their credits, is not used here.
-const draw = (() => {
-  const kept = new Map();
-  return (steps, instances) => {
-    const rng = default_rng(1), key = `${steps},${instances}`;
-    if (!kept.has(key)) {
-      const x = Array.from({length: instances}, () => new Float64Array(steps));
-      for (let t = 0; t < steps; t++) for (const one of x) { one[t] = rng.normal(0.3, 0.5); rng.normal(0, 1); }
-      kept.set(key, x);
-    }
-    return kept.get(key);
+// Membranes of the probe's 1000 neurons over 50 steps, step by step. They are kept, as they do not
+// depend on the surrogate.
+const STEPS = 50, NEURONS = 1000;
+const currents = (() => {
+  let kept;
+  return () => {
+    if (kept) return kept;
+    const rng = default_rng(1), one = () => { const x = rng.normal(0.3, 0.5); rng.normal(0, 1); return x; };
+    return kept = Float64Array.from({length: STEPS * NEURONS}, one);  // each with a credit, not used here
   };
 })();
+const membranes = (() => {
+  const kept = {};
+  return lif => kept[lif.reset] ??= (x => {
+    const u = new Float64Array(x.length), v = new Float64Array(NEURONS);
+    for (let k = 0, i = 0; k < x.length; k++, i = k % NEURONS) {
+      u[k] = charge(x[k], v[i], lif);
+      v[i] = reset(u[k], heaviside(u[k] - lif.threshold), lif);
+    }
+    return u;
+  })(currents());
+})();
 
-// How much of the last step's credit reaches each step: products of J.
-function reach(J) {
-  const products = new Float64Array(J.length).fill(1);
-  for (let t = J.length - 2; t >= 0; t--) products[t] = products[t + 1] * J[t];
-  return products;
+// Of the last step's credit, the part that reaches each step, by neuron: products of J. Returns what
+// `look` makes of their sizes, which it may sort, at each step.
+function reach(J, look) {
+  const products = new Float64Array(NEURONS).fill(1), seen = [];
+  for (let t = STEPS - 1; t >= 0; t--) {
+    if (t < STEPS - 1) for (let i = 0; i < NEURONS; i++) products[i] *= J[t * NEURONS + i];
+    seen[t] = look(products.map(abs));
+  }
+  return seen;
 }
+const mean_square = values => values.reduce((total, value) => total + value * value, 0) / values.length;
 
 // Chapter 10: J over the membrane, and how much credit of step 50 arrives at each step.
 FRAMES.credit_back = ({slope, unit, reset}) => {
-  const u = range(-1, 2.5, 176), steps = [...Array(50).keys()];
-  const seen = [1, 0].map(reset_gradient => {
-    const lif = LIF({decay: 0.9, reset, surrogate: Sigmoid(1 / slope, unit), reset_gradient});
-    const J = draw(50, 1000).map(x => forward(x, lif).membrane.map(u => jacobian_at(u, lif)));
-    const size = J.map(reach), at = t => size.map(one => abs(one[t]));
-    return {lif, J: J.flatMap(one => [...one]), curve: u.map(u => jacobian_at(u, lif)), at,
-      rms: steps.map(t => sqrt(mean(at(t).map(square))))};
-  });
-  const [{lif, J, at, rms}, dropped] = seen, share = test => J.filter(test).length / J.length;
-  const text = `h is ${digits(lif.surrogate.scale)} high. |J| is above 1 at ${percent(share(j => abs(j) > 1))} of the steps and J negative at `
-    + `${percent(share(j => j < 0))}. A step multiplies the root mean square by ${sqrt(mean(J.map(square))).toFixed(2)}; `
-    + `with the term dropped, by ${dropped.rms[48].toFixed(2)}.`;
-  return [[[...seen.map(one => one.curve), [-1, 1]], [rms, dropped.rms, steps.map(t => middle(at(t))), [1]]], text];
+  const line = Float64Array.from(range(-1, 2.5, 176));
+  const [lif, cut] = [1, 0].map(reset_gradient => LIF({decay: 0.9, reset, surrogate: Sigmoid(1 / slope, unit), reset_gradient}));
+  const factors = (u, lif) => u.map(u => jacobian_at(u, lif)), u = membranes(lif), J = factors(u, lif);
+  const arrived = reach(J, sizes => [sqrt(mean_square(sizes)), middle(sizes)]), rms = arrived.map(([size]) => size);
+  const dropped = reach(factors(u, cut), sizes => sqrt(mean_square(sizes)));
+  let above = 0, negative = 0;
+  for (const j of J) { above += abs(j) > 1; negative += j < 0; }
+  const text = `h is ${digits(lif.surrogate.scale)} high. |J| is above 1 at ${percent(above / J.length)} of the steps and J negative at `
+    + `${percent(negative / J.length)}. A step multiplies the root mean square by ${sqrt(mean_square(J)).toFixed(2)}; `
+    + `with the term dropped, by ${dropped[48].toFixed(2)}.`;
+  return [[[factors(line, lif), factors(line, cut), [-1, 1]], [rms, dropped, arrived.map(([, typical]) => typical), [1]]], text];
 };
 
 // Chapter 13: a surrogate against the heights at which a step can amplify.
