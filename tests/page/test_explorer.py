@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from tsbp_core.chapters.cifar10 import explorers as cifar10
 from tsbp_core.chapters.cost import explorers as cost
 from tsbp_core.chapters.gradient import explorers as gradient
 from tsbp_core.chapters.growth import explorers as growth
@@ -12,7 +13,7 @@ from tsbp_core.chapters.verdict import explorers as verdict
 from tsbp_core.page import explorer as module
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, Slider
 
-TABLES = (cost.kept_bytes(),)
+TABLES = (cost.kept_bytes(), cifar10.image_spikes())
 COMPUTED = (
     *(gradient.constant_current(), gradient.bump_width()),
     *(gradient.credit_by_rho(), gradient.twin_differences(), gradient.pencil()),
@@ -305,6 +306,61 @@ def test_a_link_keeps_the_settings(page, show):
         "s => document.querySelector('.summary').textContent === s", arg=sentence
     )
     assert root.get_attribute("data-frame") == kept
+
+
+def test_play_moves_the_slider_to_its_end_and_the_sentence_with_it(page, show):
+    """From its low end, every value in order, until the reader takes over; reset goes back."""
+    table, current = show(make(), gradient.constant_current())
+    watch = """root => { root.seen = []; new MutationObserver(() => root.seen.push(
+        [root.dataset.frame, root.querySelector('.summary').textContent])).observe(
+        root, {attributes: true, attributeFilter: ['data-frame']}); }"""
+    for root in (table, current):
+        root.evaluate(watch)
+    table.get_by_role("button", name="play: move n").click()
+    page.wait_for_function("document.querySelector('.play').textContent === '▶ play'")
+    assert table.evaluate("root => root.seen") == [["1,0", "n=2"], ["2,0", "n=3"]]
+    table.get_by_role("button", name="play").click()
+    table.get_by_role("button", name="stop").click()
+    table.get_by_role("button", name="reset").click()
+    assert table.get_attribute("data-frame") == "1,0"
+
+    current.get_by_role("button", name="play").click()
+    assert current.locator(".summary").get_attribute("aria-live") == "off"
+    page.wait_for_function("document.querySelectorAll('.tsbp-explorer')[1].seen.length > 4")
+    current.locator("input").first.press("ArrowRight")
+    assert current.get_by_role("button", name="play").text_content() == "▶ play"
+    seen = current.evaluate("root => root.seen")
+    decays = [float(frame.split(",")[1]) for frame, _ in seen]
+    assert decays == sorted(decays) and 0.8 <= decays[0] < decays[-1]
+    assert len({text for _, text in seen}) > 2
+    stopped = current.get_attribute("data-frame")
+    page.wait_for_timeout(300)
+    assert current.get_attribute("data-frame") == stopped
+    current.get_by_role("button", name="reset").click()
+    assert current.get_attribute("data-frame") == "0.3,0.8,1,zero"
+
+
+def test_an_image_stands_beside_its_spikes(page, show):
+    """The chosen one, square and not blurred, with its words; a square a spike."""
+    (root,) = show(cifar10.image_spikes())
+    image, *maps = root.locator(".panel.bare svg").all()
+    box, file = image.bounding_box(), image.locator("image").get_attribute("href")
+    assert file.startswith("data:image/png;base64,")
+    assert box["width"] == pytest.approx(box["height"], abs=1)
+    style = "e => getComputedStyle(e).imageRendering"
+    assert image.locator("image").evaluate(style) == "pixelated"
+    assert image.get_attribute("aria-label") == "Image of CIFAR-10's test set: ship."
+    for layer in ("1", "3"):
+        root.get_by_label("layer", exact=True).select_option(label=layer)
+        counts = [map.locator("path.pixels").nth(1).get_attribute("d").count("M") for map in maps]
+        said = re.findall(r"(\d+) of", root.locator(".summary").text_content())
+        assert counts == list(map(int, said))
+    root.get_by_label("image", exact=True).select_option(label="cat")
+    assert image.get_attribute("aria-label").endswith("cat.")
+    assert image.locator("image").get_attribute("href") != file
+    shown = "e => new Promise(done => { const i = new Image(); i.src = e.getAttribute('href');"
+    shown += "i.onload = () => done([i.naturalWidth, i.naturalHeight]) })"
+    assert image.locator("image").evaluate(shown) == [32, 32]
 
 
 def test_what_lies_outside_is_marked_at_the_edge(page, show):

@@ -1,7 +1,7 @@
 // Axes and marks in SVG, in real pixels: letters keep their size at every width.
 
 function element(name, attributes, parent, text) {
-  const drawn = ["svg", "g", "path", "text", "rect", "circle", "clipPath"].includes(name);
+  const drawn = ["svg", "g", "path", "text", "rect", "circle", "clipPath", "image"].includes(name);
   const node = drawn ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   if (text !== undefined) node.textContent = text;
@@ -18,10 +18,12 @@ function scale({low, high, log}, from, to) {
 
 // A chart: {title, height, left, x: {low, high, log, label, ticks}, y: same}. `top` leaves room for
 // rows, or for the label of y, above the axes. Marks are groups, each with the class of its role. What
-// lies outside the axes is cut there, and an arrow at the edge says so.
+// lies outside the axes is cut there, and an arrow at the edge says so. With `ratio`, of height to
+// width, no axes are drawn, and the marks fill the chart.
 class Chart {
-  constructor(parent, {title, height, x, y, left = 46, top = 8}) {
-    Object.assign(this, {height, left, top, right: 10, bottom: 38, x_axis: x, y_axis: y, width: 0});
+  constructor(parent, {title, height, x, y, left = 46, top = 8, ratio = 0}) {
+    const edges = ratio ? {left: 0, top: 0, right: 0, bottom: 0} : {left, top, right: 10, bottom: 38};
+    Object.assign(this, {height, ratio, ...edges, x_axis: x, y_axis: y, width: 0});
     const figure = element("figure", {class: "chart"}, parent);
     this.caption = element("figcaption", {}, figure, title);
     this.svg = element("svg", {role: "img", "aria-label": title, height}, figure);
@@ -39,6 +41,7 @@ class Chart {
     const width = Math.round(this.svg.getBoundingClientRect().width);
     if (!width || width === this.width) return;
     this.width = width;
+    if (this.ratio) this.svg.setAttribute("height", this.height = Math.round(width * this.ratio));
     this.axes();
     this.redraw?.();
   }
@@ -61,6 +64,7 @@ class Chart {
     for (const [key, value] of Object.entries({x: left, y: top, width: Math.max(end - left, 0), height: low - top}))
       this.window.setAttribute(key, value);
     frame.replaceChildren();
+    if (this.ratio) return;
     for (const [value, label] of y_axis.ticks) {
       element("path", {d: `M${left} ${this.y.at(value)}H${end}`, class: "grid"}, frame);
       element("text", {x: left - 6, y: this.y.at(value) + 4, "text-anchor": "end"}, frame, label);

@@ -3,10 +3,12 @@
 // (`data.follow`). Uses chart.js and controls.js.
 //
 // A frame is [panels, sentence], where panels[p][s] has the points of series s: y, [x, y], the
-// positions of an "hline" or "vline", or the ends [x, y, x2, y2] of "arrows".
+// positions of an "hline" or "vline", the ends [x, y, x2, y2] of "arrows", the squares of "pixels", or
+// the place of an "image".
 
 const PICTURES = {panels: (root, data) => {
-  const grid = element("div", {class: "panels"}, root);
+  const columns = Math.max(...data.panels.map(panel => panel.span));  // 0: as many as there is room for
+  const grid = element("div", {class: columns ? "panels spanned" : "panels", style: `--columns: ${columns}`}, root);
   const views = data.panels.map(panel => new View(grid, panel, data.height));
   return ([panels, sentence]) => views.forEach((view, p) => view.draw(panels[p], sentence));
 }};
@@ -15,16 +17,18 @@ const FRAMES = {};
 // The axes of a panel and the marks of its series.
 class View {
   constructor(parent, panel, height) {
-    const box = element("div", {class: "panel"}, parent);
-    const axis = ([low, high] = [0, 1], log, label) => ({low, high, log, label, ticks: label ? round_ticks({low, high, log}) : []});
+    const {title, bare, span, xlim, ylim, xlabel, ylabel, series} = panel;
+    const box = element("div", {class: bare ? "panel bare" : "panel", style: `--span: ${span}`}, parent);
+    const axis = ([low, high] = [0, 1], log, label, ticks) =>
+      ({low, high, log, label, ticks: ticks?.map(value => [value, value]) ?? (label ? round_ticks({low, high, log}) : [])});
     this.panel = panel;
-    this.chart = new Chart(box, {title: panel.title, height, top: panel.ylabel ? 22 : 8,
-      x: axis(panel.xlim, panel.xlog, panel.xlabel), y: axis(panel.ylim ?? undefined, panel.ylog, panel.ylabel)});
+    this.chart = new Chart(box, {title, height, top: ylabel ? 22 : 8, ratio: bare ? (ylim[1] - ylim[0]) / (xlim[1] - xlim[0]) : 0,
+      x: axis(xlim, panel.xlog, xlabel, panel.xticks), y: axis(ylim ?? undefined, panel.ylog, ylabel)});
     const legend = element("div", {class: "legend"});
-    this.chart.svg.before(legend);
-    this.marks = panel.series.map(series => {
-      if (series.label) swatch(series, legend);
-      return MARKS[series.kind](this.chart, `role-${series.role}`, series.role);
+    if (!bare) this.chart.svg.before(legend);
+    this.marks = series.map(one => {
+      if (one.label) swatch(one, legend);
+      return MARKS[one.kind](this.chart, `role-${one.role}`, one.role, panel.images);
     });
     this.chart.redraw = () => this.drawn && this.draw(this.drawn, this.sentence);
   }
@@ -33,13 +37,14 @@ class View {
     const {chart, panel} = this, all = drawn.map((values, s) => this.points(values, panel.series[s].kind));
     Object.assign(this, {drawn, sentence});
     if (!panel.ylim) chart.set({}, around(all, panel));
-    this.marks.forEach((mark, s) => mark(all[s]));
     chart.svg.setAttribute("aria-label", `${panel.title}. ${sentence}`);
+    this.marks.forEach((mark, s) => mark(all[s], drawn[s]));
   }
 
   // Rows of numbers: [x, y], or for arrows [x, y, x2, y2].
   points(values, kind) {
     const [first] = values, {xlim, x} = this.panel;
+    if (kind === "image" || kind === "pixels") return [];
     if (kind === "vline") return Array.from(values, x => [x, NaN]);
     if (kind === "hline") return Array.from(values, y => [xlim[0], y]);
     if (typeof first !== "object" || first === null) return Array.from(values, (y, i) => [x[i], y ?? NaN]);
@@ -91,6 +96,22 @@ const MARKS = {
       heads(drawn.map(([, head]) => head).join(""));
     };
   },
+  // Squares of `size` on a grid as wide as the chart, from its upper left corner.
+  pixels: (chart, role) => {
+    const squares = chart.path(`pixels ${role}`);
+    return (_, [xs, ys, [size, columns]]) => {
+      const unit = chart.width / columns, px = value => (value * unit).toFixed(1);
+      squares(xs.map((x, i) => `M${px(x)} ${px(ys[i])}h${px(size)}v${px(size)}h-${px(size)}z`).join(""));
+    };
+  },
+  // One of the panel's images, which says what it is.
+  image: (chart, role, name, images) => {
+    const node = element("image", {width: "100%", height: "100%"}, chart.inside);
+    return (_, [place]) => {
+      node.setAttribute("href", images[place].source);
+      chart.svg.setAttribute("aria-label", images[place].alt);
+    };
+  },
 };
 
 // A path, and arrows at the edges for what lies beyond them.
@@ -137,14 +158,21 @@ function explore(root) {
   if (root.dataset.frame !== undefined) return;
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const fields = data.controls, names = Object.keys(fields), key = `${data.key}:`;
-  let settings = read_fields("", fields);
+  const first = read_fields("", fields);
+  let settings = first;
   element("div", {class: "title"}, root, data.title);
   element("p", {class: "question"}, root, data.question);
-  const show = make_controls(root, root.id, fields, names, (name, value) => set({...settings, [name]: value}));
-  const picture = PICTURES[data.picture](root, data, (name, value) => set({...settings, [name]: value}));
+  const change = (name, value) => set({...settings, [name]: value});
+  const show = make_controls(root, root.id, fields, names, (name, value) => { rest(); change(name, value); });
+  const picture = PICTURES[data.picture](root, data, change);
   const foot = element("div", {class: "foot"}, root);
   const summary = element("p", {class: "summary", "aria-live": "polite"}, foot);
-  const link = names.length && element("a", {class: "keep", ...KEYS}, foot, "link to these settings");
+  const bar = names.length && element("div", {class: "bar"}, foot);
+  const rest = data.sweep ? player(bar, fields[data.sweep], () => settings[data.sweep], value => change(data.sweep, value),
+    on => summary.setAttribute("aria-live", on ? "off" : "polite")) : () => {};
+  const start = (changed = {}) => { rest(); set({...first, ...changed}); };
+  if (bar) element("button", {type: "button", ...KEYS}, bar, "reset").addEventListener("click", () => start());
+  const link = bar && element("a", {class: "keep", ...KEYS}, bar, "link to these settings");
 
   function frame() {
     if (data.compute) return FRAMES[data.compute](settings);
@@ -183,7 +211,42 @@ function explore(root) {
     set(settings);
     read_link();
     addEventListener("hashchange", read_link);
+    root.addEventListener("start", event => start(event.detail));
   }
+}
+
+// A button that moves a slider from where it is, or from its low end, to its high end. What is late
+// is left out, so that nothing queues. Returns what stops it.
+function player(parent, {label, low, high, step, log}, value, change, playing) {
+  const button = element("button", {type: "button", class: "play", ...KEYS}, parent), steps = Math.round((high - low) / step);
+  const few = steps < 24 || matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const moves = few ? Math.min(steps, 12) : steps, time = few ? 700 * moves : 8000;
+  let begun = 0, from, last, frame;
+
+  function play(on) {
+    cancelAnimationFrame(frame);
+    button.textContent = on ? "❚❚ stop" : "▶ play";
+    button.setAttribute("aria-label", on ? "stop" : `play: move ${label}`);
+    playing(on);
+    if (!on) return begun = 0;
+    const now = log ? Math.log10(value()) : value();
+    from = now < high ? (now - low) / (high - low) : 0;
+    begun = performance.now();
+    last = undefined;
+    frame = requestAnimationFrame(move);
+  }
+
+  function move(now) {
+    const share = Math.min(1, from + Math.max(0, now - begun) / time), at = low + step * Math.round(Math.floor(share * moves + 1e-9) / moves * steps);
+    if (at !== last) change(log ? 10 ** at : +at.toFixed(6));
+    last = at;
+    if (share < 1) frame = requestAnimationFrame(move);
+    else play(false);
+  }
+
+  button.addEventListener("click", () => play(!begun));
+  play(false);
+  return () => { if (begun) play(false); };
 }
 
 // The kernel's frames: the text of a widget's element, which is replaced with each of them.

@@ -17,42 +17,16 @@ from pathlib import Path
 import numpy as np
 from IPython.display import HTML
 
+from tsbp_core.page.controls import Control, Slider, field, widget
 from tsbp_core.page.style import RESET_NAMES
 
 ROLES = ("complete", "dropped", "reset", "truth", "faint", "wrong")
-KINDS = ("line", "steps", "stems", "dots", "raster", "arrows", "vline", "hline")
+KINDS = (
+    *("line", "steps", "stems", "dots", "raster", "arrows", "vline", "hline"),
+    *("pixels", "image"),
+)
 SCRIPTS = ("random", "engine", "chart", "controls", "explorer")
-NAMES = {"rho": "ρ", "decay": "decay λ", "threshold": "threshold θ"}
-"""What a slider is called where no control says it."""
 _HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Control:
-    """A slider (``kind="range"``) over given values, or a choice of one of them (``"choice"``)."""
-
-    name: str
-    values: Sequence
-    start: int = 0
-    kind: str = "range"
-    label: Callable = lambda value: value if isinstance(value, str) else f"{value:g}"
-    """Turns a value into what is shown."""
-
-    @property
-    def first(self):
-        return self.values[self.start]
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A slider over all numbers from ``low`` to ``high``; with ``log``, these are powers of ten."""
-
-    name: str
-    low: float
-    high: float
-    first: float
-    step: float = 0.01
-    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +42,9 @@ class Series:
 class Panel:
     """Axes and the series drawn in them; ``x`` is shared by series that give only their y.
 
-    Without ``ylim`` the axis of y fits what is drawn.
+    Without ``ylim`` the axis of y fits what is drawn. With ``bare`` there are no axes: the panel is
+    as high as its limits say, for its width. Panels with a ``span`` share out as many columns as
+    the widest spans.
     """
 
     title: str
@@ -80,6 +56,11 @@ class Panel:
     xlog: bool = False
     ylog: bool = False
     x: Sequence = ()
+    xticks: Sequence | None = None
+    bare: bool = False
+    span: int = 0
+    images: Sequence[dict] = ()
+    """Of series of the kind "image": ``source`` (an address) and ``alt`` text."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +77,9 @@ class Explorer:
     frame : callable
         Takes the controls' values by name and returns what to draw and a sentence that says it:
         ``([[series, ...], ...], text)``, one list a panel. A series is an array of y, a pair of
-        arrays (x, y), for "vline" and "hline" an array of positions, and for "arrows" four arrays
-        (x, y, x2, y2). NaN breaks a line.
+        arrays (x, y), for "vline" and "hline" an array of positions, for "arrows" four arrays (x,
+        y, x2, y2), for "pixels" three, the upper left corners of squares and [their size, columns
+        of the grid], and for "image" its place in [place]. NaN breaks a line.
     script : Path, optional
         A file of JavaScript with a function ``FRAMES[name]``, ``name`` that of the frame without
         its ``_frame``: the page calls it in place of holding frames. Sliders need it.
@@ -105,6 +87,8 @@ class Explorer:
         The function of PICTURES, in JavaScript, that draws.
     height : int, default 220
         Of a panel, in pixels.
+    sweep : str, optional
+        The slider that *play* moves, "" for none; default the first.
     """
 
     title: str
@@ -115,6 +99,7 @@ class Explorer:
     script: Path | None = None
     picture: str = "panels"
     height: int = 220
+    sweep: str | None = None
 
     def page(self):
         """Return the explorer as HTML: its frames inline, or what computes them.
@@ -124,7 +109,7 @@ class Explorer:
         ValueError
             If a role, a kind, a start or a frame doesn't fit; the message names it.
         """
-        controls = {name: _field(c, self.script) for name, c in self.controls.items()}
+        controls = {name: field(c, self.script) for name, c in self.controls.items()}
         panels = [_panel(panel) for panel in self.panels]
         if self.script:
             return self._html(controls, panels=panels, compute=self.frame_name)
@@ -150,10 +135,10 @@ class Explorer:
         ranges = {name: (c.low, c.high, c.first) for name, c in self.controls.items()
                   if isinstance(c, Slider) and not c.log} | ranges  # fmt: skip
         sliders = {
-            name: _widget(ipywidgets, name, control, ranges.pop(name, None))
+            name: widget(ipywidgets, name, control, ranges.pop(name, None))
             for name, control in self.controls.items()
         }
-        sliders |= {name: _widget(ipywidgets, name, None, span) for name, span in ranges.items()}
+        sliders |= {name: widget(ipywidgets, name, None, span) for name, span in ranges.items()}
         name = f"tsbp-frame-{id(sliders)}"
         frame, output = ipywidgets.HTML(), ipywidgets.Output()
         shown = itertools.count()
@@ -189,6 +174,7 @@ class Explorer:
             return {"error": text}
 
     def _html(self, controls, **data):
+        sliders = [name for name, fields in controls.items() if "choices" not in fields]
         data |= {
             "key": "try-" + self.frame_name,
             "title": self.title,
@@ -196,6 +182,7 @@ class Explorer:
             "controls": controls,
             "picture": self.picture,
             "height": self.height,
+            "sweep": next(iter(sliders), "") if self.sweep is None else self.sweep,
         }
         # In a script element only "</" and "<!--" matter; escaping every "<" settles both.
         text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
@@ -225,7 +212,7 @@ class Explorer:
                     f"panel {panel.title!r} got {len(drawn)} series, not {len(panel.series)}"
                 )
             for series, values in zip(panel.series, drawn, strict=True):
-                free = isinstance(values, tuple) or series.kind in ("vline", "hline")
+                free = isinstance(values, tuple) or series.kind in ("vline", "hline", "image")
                 if not free and len(values) != len(panel.x):
                     raise ValueError(
                         f"series {series.label!r} of panel {panel.title!r} has {len(values)} "
@@ -242,54 +229,6 @@ class Explorer:
             return known[key]
 
         return [[place(values) for values in drawn] for drawn in frame]
-
-
-def _field(control, computed):
-    """A control as controls.js takes it; computed frames take values, tables their places."""
-    if isinstance(control, Slider):
-        if not computed:
-            raise ValueError(f"control {control.name!r}: a slider needs computed frames")
-        fields = {key: getattr(control, key) for key in ("low", "high", "step", "log")}
-        return {"label": control.name, "start": control.first, **fields}
-    if control.kind not in ("range", "choice") or (computed and control.kind == "range"):
-        raise ValueError(f"control {control.name!r}: kind must be 'range' or 'choice'")
-    if not 0 <= control.start < len(control.values):
-        raise ValueError(
-            f"control {control.name!r}: start {control.start} is not among its "
-            f"{len(control.values)} values"
-        )
-    labels, count = [control.label(value) for value in control.values], len(control.values)
-    if control.kind == "range":
-        slider = {"low": 0, "high": count - 1, "step": 1, "start": control.start}
-        return {"label": control.name, "count": count, "labels": labels, **slider}
-    keys = [str(value if computed else i) for i, value in enumerate(control.values)]
-    choices = dict(zip(keys, labels, strict=True))
-    fields = {
-        "choices": choices,
-        "start": keys[control.start],
-        "radio": count <= 3 and len("".join(labels)) <= 14,
-    }
-    return {"label": control.name, "count": count, **fields}
-
-
-def _widget(ipywidgets, name, control, span):
-    """A widget of a control, or of a slider over ``span``."""
-    label = control.name if control else NAMES.get(name, name)
-    style = {"description": label, "style": {"description_width": "9em"}}
-    if span is None and isinstance(control, Slider):
-        return ipywidgets.FloatLogSlider(
-            control.first, min=control.low, max=control.high, step=control.step, **style
-        )
-    if span is None:
-        options = [(control.label(v), v) for v in control.values]
-        kind = ipywidgets.SelectionSlider if control.kind == "range" else ipywidgets.Dropdown
-        return kind(options=options, index=control.start, **style)
-    low, high, *start = span
-    whole = isinstance(low, int) and isinstance(high, int)
-    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    steps = {} if whole else {"step": (high - low) / 100}
-    value = start[0] if start else control.first if control else low
-    return kind(value=value, min=low, max=high, **steps, **style)
 
 
 def _panel(panel):

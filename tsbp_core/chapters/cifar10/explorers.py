@@ -13,23 +13,12 @@ from tsbp_core.page.explorer import Control, Explorer, Panel, Series, choice
 
 
 def image_spikes():
-    """Chapter 7: spikes of two trained networks shown a test image, from their results file."""
+    """Chapter 7: spikes of two trained networks shown a test image, from their results files."""
     made = results.load("cifar10-spikes")
     shown, names = made["results"], made["settings"]["classes"]
     counts, classes = made["settings"]["channels"], datasets.CLASSES
     steps = len(shown["1"]["evidence"][0])
     evidence = [v for rho in ("1", "0") for e in shown[rho]["evidence"] for r in e for v in r]
-    spikes = [
-        Panel(
-            f"Spikes {name}, channel by channel",
-            "",
-            "",
-            (Series("spike", role, "dots"),),
-            (0, 2),
-            (0, 1),
-        )
-        for name, role in (("with the term", "complete"), ("without", "dropped"))
-    ]
     so_far = Panel(
         "Evidence so far",
         f"class, 0 {classes[0]} to 9 {classes[9]}",
@@ -41,6 +30,8 @@ def image_spikes():
         ),
         (-0.5, 9.5),
         (min(evidence) - 0.3, max(evidence) + 0.3),
+        xticks=tuple(range(10)),
+        span=5,
     )
     return Explorer(
         "An image becomes spikes",
@@ -51,34 +42,62 @@ def image_spikes():
             "layer": choice("layer", [f"{i + 1}" for i in range(len(counts))]),
             "image": choice("image", names, names.index("ship")),
         },
-        [*spikes, so_far],
+        [*_maps(names), so_far],
         functools.partial(_image_frame, shown, counts, names),
+        height=180,
     )
+
+
+def _maps(names):
+    """Panels without axes: the images of these classes, and the spikes of both networks."""
+    pictures = results.load("cifar10-images")["results"]["png"]
+    images = [
+        {"source": f"data:image/png;base64,{png}", "alt": f"Image of CIFAR-10's test set: {name}."}
+        for name, png in zip(names, pictures, strict=True)
+    ]
+    bare = {"xlabel": "", "ylabel": "", "xlim": (0, 1), "bare": True}
+    image = Panel(
+        "Test image", series=[Series("", kind="image")], ylim=(0, 1), span=1, images=images, **bare
+    )
+    spikes = [
+        Panel(
+            f"Spikes {name}",
+            series=(Series("", "faint", "pixels"), Series("", role, "pixels")),
+            ylim=(0, 0.52),
+            span=2,
+            **bare,
+        )
+        for name, role in (("with the term", "complete"), ("without", "dropped"))
+    ]
+    return [image, *spikes]
 
 
 def _image_frame(shown, counts, names, step, layer, image):
     i, k, classes = names.index(image), int(layer) - 1, datasets.CLASSES
     side, count = shown["sides"][k], counts[k]
-    panels, words, evidence = [], [], []
+    panels, words, evidence = [[[i]]], [], []
     for rho, name in (("1", "with the term"), ("0", "without")):
         fired = shown[rho]["spikes"][i][k][step - 1]
         evidence.append(shown[rho]["evidence"][i][step - 1])
         answer = classes[int(np.argmax(evidence[-1]))]
-        panels.append([_places(fired, side, count)])
+        panels.append(_map(fired, side, count))
         words.append(f"{name}, {len(fired)} of {count * side**2} fire, answer {answer}")
     x = np.arange(10.0)
     panels.append([(x - 0.1, evidence[0]), (x + 0.1, evidence[1]), [classes.index(image)]])
     return panels, f"Step {step}, layer {layer}, {image}: {'; '.join(words)}."
 
 
-def _places(fired, side, count):
-    """Where spikes are drawn: channels in rows with gaps, twice as wide as high."""
+def _map(fired, side, count):
+    """Squares of the channels, and of their spikes; all together are twice as wide as high."""
     across = round((2 * count) ** 0.5)
+    columns = across * (side + 1) + 1
     channel, row, column = np.unravel_index(np.array(fired, int), (count, side, side))
-    x = (channel % across) * (side + 1) + column + 1
-    y = (channel // across) * (side + 1) + row + 1
-    unit = 2 / (across * (side + 1) + 1)
-    return x * unit, 1 - y * unit
+    x, y = ((place * (side + 1) + 1) for place in (channel % across, channel // across))
+    left, top = (
+        (place * (side + 1) + 1)
+        for place in np.unravel_index(range(count), (count // across, across))[::-1]
+    )
+    return [(left, top, [side, columns]), (x + column, y + row, [1, columns])]
 
 
 @functools.cache

@@ -66,6 +66,7 @@ def constant_current():
         ],
         constant_current_frame,
         SCRIPT,
+        sweep="decay",
     )
 
 
@@ -195,6 +196,7 @@ def pencil():
         pencil_frame,
         SCRIPT,
         picture="unrolled",
+        sweep="",
     )
 
 
