@@ -3,6 +3,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pytest
 
+from tsbp_core.chapters.cifar10 import plan
 from tsbp_core.chapters.verdict import effects, figures
 
 
@@ -23,6 +24,8 @@ def found():
 def test_every_study_that_trains_is_among_the_effects(found):
     assert {effect.unit for effect in found} == {"decades", "points"}
     assert {effect.task for effect in found} == set(effects.MARGINS)
+    changed = [effect for effect in found if effect.task == effects.CHANGED]
+    assert len(changed) == len(plan.CHANGES)  # none is left out
     assert all(effect.low < effect.mean < effect.high for effect in found)
 
 
@@ -44,6 +47,7 @@ def test_the_figure_draws_sizes(found):
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
         "decades",
         "points",
+        "points, one change",
         "points, manifolds",
     ]
     drawn = [

@@ -46,7 +46,8 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     before = verdicts()
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
     monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
-    monkeypatch.setattr(trained_claims, "toy_gains", lambda optimizer: [(-0.1, -0.2, -0.05)] * 6)
+    worse = [(-0.1, -0.2, -0.05)] * 6
+    monkeypatch.setattr(trained_claims, "toy_gains", lambda optimizer, outcome="width": worse)
     rules = dict.fromkeys(("keep, in the end", "keep, for speed", "drop", "bound"), "refuted")
     monkeypatch.setattr(trained_claims.verdicts, "rules", lambda by_name: rules)
     changed = {text for text, holds in verdicts().items() if holds is not before[text]}
@@ -63,6 +64,21 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
         bound,
         "With three layers and h 6.25 or 25 high, the term does harm in the end.",
     }
+
+
+def test_one_interval_that_holds_zero_leaves_harm_open(monkeypatch):
+    """Of the four with tall surrogates and 150 updates, corrected for four looks."""
+    text = "A tall surrogate makes the term harmful (150 updates)."
+    assert verdicts()[text] is None
+    gains = trained_claims.growth.gains
+    for made, holds in ((-9.0, -10.0, -8.0), True), ((9.0, 8.0, 10.0), False):
+
+        def instead(trained, *level, made=made, **chosen):
+            return dict.fromkeys(gains(trained, *level, **chosen), made)
+
+        monkeypatch.setattr(trained_claims.growth, "gains", instead)
+        claims = trained_claims.of_chapter_10_in_150_updates()
+        assert next(c for c in claims if c.text == text).holds is holds
 
 
 def test_table_escapes_and_says_what_does_not_hold():

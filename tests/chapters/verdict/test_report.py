@@ -6,6 +6,7 @@ import pytest
 
 from tsbp_core import surrogates
 from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.growth.plan import Cell
 from tsbp_core.chapters.verdict import effects, ledger, report
 from tsbp_core.chapters.verdict.claim import Claim
 from tsbp_core.lab import results
@@ -66,6 +67,22 @@ def test_a_wide_low_surrogate_amplifies_and_a_narrower_one_does_not():
     assert 0.9 * u * 4 * q * (1 - q) == pytest.approx(1.0, abs=0.01)
     assert 1.0 < largest < 1.2
     assert report.largest_factor(surrogates.Sigmoid(0.25), 0.9)[1] is None
+
+
+def test_what_a_change_without_tuning_costs():
+    """The term's best rate is the first, the detached one's the second, where it ends 5 higher."""
+    curves = np.zeros((2, 2, 3, 4))  # rho, rate, seed, point
+    curves[0, 0], curves[1, 0], curves[1, 1] = 80.0, 70.0, 75.0
+    assert report.untuned({"validation": curves, "test": curves}) == pytest.approx(5.0)
+
+
+def test_beside_the_best_rates(said):
+    """Hard reset, Adam: better at each; soft, SGD: worse at most. Narrower is not better."""
+    assert said["rates-better"] == said["rates-tried"] == str(len(Cell("peak", 10, "zero").rates))
+    assert int(said["rates-worse"]) > int(said["rates-sgd"]) / 2
+    narrower = [float(word) for word in said["narrower"].split(", ")]
+    assert narrower == sorted(narrower, reverse=True)
+    assert said["toy-tall"].startswith("-")
 
 
 def test_what_is_wrong_is_listed():

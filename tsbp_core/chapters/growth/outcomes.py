@@ -66,8 +66,8 @@ def gain(trained, condition):
     return 100.0 * np.subtract(*pair)
 
 
-def gains(trained, **chosen):
-    """Mean gain with its 95 % t interval over seeds, by ``Shape``.
+def gains(trained, level=0.95, **chosen):
+    """Mean gain with its t interval over seeds, by ``Shape``.
 
     Averaged, seed by seed, over the conditions chosen by ``reset``, ``depth`` or ``T``.
     """
@@ -78,4 +78,4 @@ def gains(trained, **chosen):
             shape = Shape(condition.unit, condition.slope)
             by_shape.setdefault(shape, []).append(gain(trained, condition))
     means = {shape: np.mean(values, axis=0) for shape, values in by_shape.items()}
-    return {shape: (values.mean(), *t_interval(values)) for shape, values in means.items()}
+    return {shape: (values.mean(), *t_interval(values, level)) for shape, values in means.items()}

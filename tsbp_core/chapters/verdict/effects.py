@@ -55,7 +55,7 @@ class Effect:
         return f"{interval_text(self.mean, self.low, self.high)} {self.unit}"
 
 
-def toy_gains(optimizer):
+def toy_gains(optimizer, outcome="width"):
     """Decades of robust width that the toy neuron gains by the term, means and intervals.
 
     Of both resets and all targets, on the wide grid; the first is the hard reset's and the random
@@ -63,7 +63,7 @@ def toy_gains(optimizer):
     """
     found = toy.load("wide")
     return [
-        toy.gain(*conditions.pair(found, Condition(reset, target, optimizer, 1.0)))
+        toy.gain(*conditions.pair(found, Condition(reset, target, optimizer, 1.0)), outcome)
         for reset in ("zero", "subtract")
         for target in ("random", "teacher", "regular")
     ]
@@ -110,15 +110,15 @@ def cifar10_rows():
     headline = cifar10.collect("headline")
     values = paired(cifar10.pairs(headline)[""])
     yield LARGE, "AdamW, chapter 12", values, "points"
-    changed = cifar10.by_change(cifar10.collect("factors"))
-    for name in ("16-steps", "soft-reset", "8-layers", "peak-5", "peak-12.5"):
-        yield CHANGED, f"AdamW, {name.replace('-', ' ')}", paired(changed[name]), "points"
+    for name, pair in cifar10.by_change(cifar10.collect("factors")).items():
+        yield CHANGED, f"AdamW, {name.replace('-', ' ')}", paired(pair), "points"
 
 
 def manifold_rows():
     """Points of test accuracy in the end on manifolds."""
     found = verdicts.load()
-    three = [(*shape, 3) for shape in (("peak", 10), ("area", 10), ("area", 20), ("area", 25))]
+    shapes = ("peak", 10), *(("area", slope) for slope in (10, 14, 20, 25))
+    three = [(*shape, 3) for shape in shapes]
     one = [(*shape, 1) for shape in (("peak", 10), ("area", 25), ("area", 100))]
     for unit, slope, depth in (*three, *one):
         for reset, name in (("subtract", "soft"), ("zero", "hard")):

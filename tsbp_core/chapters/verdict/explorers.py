@@ -31,7 +31,7 @@ def tall_surrogate():
     return Explorer(
         "Is your surrogate tall?",
         "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far "
-        "is the peak from 5, from which on we saw harm?",
+        "is the peak from 5, from which on all networks of three layers with λ = 0.9 were harmed?",
         {
             "family": choice("family", [family.__name__ for family in surrogates.FAMILIES]),
             "unit": choice("unit", ("area", "peak"), label="{} 1".format),

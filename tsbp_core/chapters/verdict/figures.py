@@ -4,7 +4,7 @@ import html
 
 from tsbp_core import page
 from tsbp_core.chapters.verdict.claim import commands
-from tsbp_core.chapters.verdict.effects import MANIFOLDS
+from tsbp_core.chapters.verdict.effects import CHANGED, MANIFOLDS
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, axes
 
 MARKS = {
@@ -14,18 +14,19 @@ MARKS = {
     "open": (FAINT, "D", "none"),
 }
 """Colour, marker and fill by verdict."""
+TITLES = {CHANGED: "points, one change", MANIFOLDS: "points, manifolds"}
+"""Panels of their own, as effects or intervals are larger there."""
 
 
 def evidence(effects):
     """What keeping the term changes in each setting: mean and interval; a list of ``Effect``.
 
-    A panel for each unit, and one for manifolds, whose effects are larger. Blue circles: keep;
-    orange squares: drop; grey diamonds: equal, filled, or open. The grey band is the margin.
+    A panel for each unit, and those of ``TITLES``. Blue circles: keep; orange squares: drop; grey
+    diamonds: equal, filled, or open. The grey band is the margin.
     """
     panels = {}
     for effect in effects:
-        title = f"{effect.unit}, manifolds" if effect.task == MANIFOLDS else effect.unit
-        panels.setdefault(title, []).append(effect)
+        panels.setdefault(TITLES.get(effect.task, effect.unit), []).append(effect)
     heights = [1 + len(rows) for rows in panels.values()]
     figure, found = axes(
         len(panels),

@@ -7,6 +7,8 @@ from tsbp_core.chapters.cifar10 import outcomes, plan
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import report, verdicts
+from tsbp_core.chapters.growth.plan import MAIN, Cell
+from tsbp_core.chapters.toy import presets
 from tsbp_core.chapters.verdict import effects as settings
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import interval_text
@@ -67,10 +69,48 @@ def of_steps():
     return {"amplifies": "{:.2f} to {:.2f}".format(*ends)}
 
 
+def of_spike_times(ends, momentum):
+    """Networks on spike times beside their best rates, and with narrower surrogates.
+
+    ``ends`` and ``momentum``: families' summaries, as ``verdicts.summaries`` has them.
+    """
+    narrower = [Cell("area", 4, "zero"), *(Cell("peak", k, "zero") for k in (10, 25, 100))]
+    usual = [mean for mean, *_ in ends[Cell("peak", 10, "zero").name]["by_rate"]]
+    sgd = [
+        mean for mean, *_ in momentum[Cell("area", 4, "subtract", optimizer="sgd").name]["by_rate"]
+    ]
+    tall = [cell for cell in MAIN if cell.height >= 5]
+    lost = [untuned(verdicts.record(verdicts.load()[cell.name])) for cell in tall]
+    return {
+        "narrower": ", ".join(f"{ends[cell.name]['ends'][0]:.0f}" for cell in narrower),
+        "rates-better": str(sum(mean > 0 for mean in usual)),
+        "rates-tried": str(len(usual)),
+        "rates-gains": report.between(usual, "{:+.1f}"),
+        "rates-worse": str(sum(mean < 0 for mean in sgd)),
+        "rates-sgd": str(len(sgd)),
+        "untuned": report.between(lost),
+    }
+
+
+def untuned(record):
+    """Points that the detached networks lose at the best rate of those with the term."""
+    ends, (rate, _) = verdicts.at_own_best(record, verdicts.end)
+    return (ends[1] - verdicts.end(record["test"])[1, rate]).mean()
+
+
+def of_toy():
+    """One neuron with a tall surrogate: the playground's third button, in decades."""
+    made = results.load("toy-presets")["results"]
+    tall = next(p for p in presets.PRESETS if p.name == "A surrogate too tall")
+    return {"toy-tall": interval_text(*presets.gain(made, tall.name))}
+
+
 def phrases(effects):
     """All values of chapter 13's text; ``effects``: as ``of_effects`` takes them."""
-    growth = report.phrases(*verdicts.by_family().values())
-    return of_effects(effects) | growth | of_rates() | of_cost() | of_steps()
+    families = verdicts.by_family()
+    growth = report.phrases(*families.values())
+    trained = of_spike_times(families["verdict"], families["momentum"])
+    return of_effects(effects) | growth | trained | of_toy() | of_rates() | of_cost() | of_steps()
 
 
 def wrong(claims):
