@@ -1,5 +1,8 @@
 """What torch does with a function: batches, transforms, derivatives; on every path."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import func
@@ -152,6 +155,22 @@ def test_inside_a_compiled_model(numbers):
     out.sum().backward()
     for p, grad in zip(model.parameters(), grads, strict=True):
         torch.testing.assert_close(p.grad, grad)
+
+
+UNCOMPILED = """
+import sys
+import torch
+from tsbp_core import torch_lif
+
+x = torch.rand(5, 3, requires_grad=True)
+torch_lif.lif(x, torch_lif.LIF()).sum().backward()
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_who_compiles_nothing_does_not_wait_for_the_compiler():
+    out = subprocess.run([sys.executable, "-c", UNCOMPILED], capture_output=True, text=True)
+    assert out.stdout == "False\n", out.stderr
 
 
 def test_one_graph_is_refused_with_a_reason():

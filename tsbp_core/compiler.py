@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -49,6 +50,26 @@ class Kernels(dict):
             self.failures[key] = why, end + PATIENCE * (end - start)
             raise CannotCompile(why) from error
         return self[key]
+
+
+def not_traced(why):
+    """As ``torch.compiler.disable(reason=why)``, for a function that torch.compile leaves alone.
+
+    That loads torch's compiler, which takes longer than torch itself; this waits until it is there.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            if "torch._dynamo" not in sys.modules:
+                return function(*args, **kwargs)
+            if not hasattr(call, "apart"):
+                call.apart = torch.compiler.disable(function, reason=why)
+            return call.apart(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def _lock():

@@ -11,7 +11,7 @@ finite on, a neuron's spikes are NaN, and so is its gradient.
 import torch
 from torch.utils._python_dispatch import any_torch_dispatch_mode_on_stack
 
-from tsbp_core.compiler import CannotCompile, Kernels, reason, warn_once
+from tsbp_core.compiler import CannotCompile, Kernels, not_traced, reason, warn_once
 from tsbp_core.function_lif import Neurons, needs_gradient, triton_kernels
 from tsbp_core.neuron import LIF
 from tsbp_core.plain_lif import autograd_lif as autograd_lif
@@ -21,7 +21,7 @@ SMALL = 1 << 16
 """Inputs of fewer elements stay eager under "auto": compiling them costs more than it saves."""
 
 
-@torch.compiler.disable(reason="lif compiles its own kernels; leave fullgraph=True out")
+@not_traced("lif compiles its own kernels; leave fullgraph=True out")
 def lif(x, lif, backend="auto", smooth=False, steps=None):
     """Spikes of LIF neurons over time, differentiable in ``x``.
 
