@@ -117,9 +117,12 @@ def check_network(w1, w2, inputs, lif, *, loss=None, method="central"):
     w1 = checks.floating("w1", w1, "[N, M]").astype(float)
     w2 = checks.floating("w2", w2, "[M, K]").astype(float)
     inputs = checks.spikes("inputs", inputs, "[T, B, N]").astype(float)
-    loss = loss or numpy_lif.TraceLoss(np.zeros((*inputs.shape[:2], w2.shape[1])))
+    loss = loss or _silence
     hidden, output = network.forward(inputs, w1, w2, lif, smooth=True)
     g = loss(output.spikes)[1]
+
+    def losses_at(ps, reset_spikes):
+        return [loss_at(p, reset_spikes) for p in ps]
 
     def loss_at(p, reset_spikes):
         w1_, w2_ = np.split(p, [w1.size])
@@ -133,25 +136,36 @@ def check_network(w1, w2, inputs, lif, *, loss=None, method="central"):
         return np.concatenate([dw1.ravel(), dw2.ravel()])
 
     weights = np.concatenate([w1.ravel(), w2.ravel()])
-    return _compare(weights, lif, loss_at, gradient, (hidden.spikes, output.spikes), method)
+    spikes = hidden.spikes, output.spikes
+    return _compare(weights, lif, losses_at, gradient, spikes, method)
 
 
 def _check_layer(p, lif, current, pull_back, loss, method):
     run = numpy_lif.forward(current(p), lif, smooth=True)
-    loss = loss or numpy_lif.TraceLoss(np.zeros_like(run.spikes))
+    loss = loss or _silence
     g = loss(run.spikes)[1]
 
-    def loss_at(p, reset_spikes):
-        spikes = numpy_lif.forward(current(p), lif, smooth=True, reset_spikes=reset_spikes).spikes
-        return np.sum(loss(spikes)[0])
+    def losses_at(ps, reset_spikes):
+        x = np.stack([current(p) for p in ps], axis=1)  # all K points in one run, [T, K, ...]
+        if reset_spikes is not None:
+            reset_spikes = np.broadcast_to(reset_spikes[:, None], x.shape)
+        spikes = numpy_lif.forward(x, lif, smooth=True, reset_spikes=reset_spikes).spikes
+        if loss is _silence:  # which knows no axes
+            return loss(spikes)[0].reshape(len(ps), -1).sum(axis=1)
+        return [np.sum(loss(s)[0]) for s in spikes.swapaxes(0, 1)]
 
     def gradient(lif):
         return pull_back(numpy_lif.backward(g, run, lif))
 
-    return _compare(p, lif, loss_at, gradient, run.spikes, method)
+    return _compare(p, lif, losses_at, gradient, run.spikes, method)
 
 
-def _compare(p, lif, loss_at, gradient, spikes, method):
+def _silence(spikes):
+    """The distance of the spikes' traces from those of no spikes, of any axes."""
+    return numpy_lif.TraceLoss(np.zeros((len(spikes), *(1,) * (spikes.ndim - 1))))(spikes)
+
+
+def _compare(p, lif, losses_at, gradient, spikes, method):
     if method not in METHODS:
         raise ValueError(f"method must be one of {tuple(METHODS)}, got {method!r}")
     if method == "complex" and not lif.surrogate.analytic:
@@ -160,8 +174,8 @@ def _compare(p, lif, loss_at, gradient, spikes, method):
             f"not {type(lif.surrogate).__name__}; use method='central'"
         )
     differentiate = METHODS[method]
-    differences = differentiate(lambda ps: np.array([loss_at(p, None) for p in ps]), p)
-    frozen = differentiate(lambda ps: np.array([loss_at(p, spikes) for p in ps]), p)
+    differences = differentiate(lambda ps: np.array(losses_at(ps, None)), p)
+    frozen = differentiate(lambda ps: np.array(losses_at(ps, spikes)), p)
     complete = gradient(replace(lif, reset_gradient=1.0))
     detached = gradient(replace(lif, reset_gradient=0.0))
     return Report(
