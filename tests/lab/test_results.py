@@ -27,6 +27,15 @@ def test_round_trip_with_provenance():
     assert document["provenance"]["date"].startswith("20")
 
 
+def test_a_file_is_read_once_for_each_time_it_is_written(folder):
+    path = save(loss=1)
+    first = results.load("a")
+    assert results.load("a") is first
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    os.utime(save(loss=2), ns=times)  # as if at the same instant
+    assert results.load("a")["results"] == {"loss": 2}
+
+
 def test_missing_file_is_named(folder):
     with pytest.raises(FileNotFoundError, match=r"no results file .*b\.json"):
         results.load("b")

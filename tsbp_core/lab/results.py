@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import json
 import os
 import platform
@@ -66,7 +67,7 @@ def make(name, compute, *, command, settings):
 
 
 def load(name):
-    """Read ``data/results/{name}.json``.
+    """Read ``data/results/{name}.json``; who reads it again gets the same object, not to be changed.
 
     Raises
     ------
@@ -78,6 +79,13 @@ def load(name):
         raise FileNotFoundError(
             f"no results file {path}; `make help` in the book's folder says what makes it"
         )
+    written = path.stat()
+    return _read(path, written.st_ino, written.st_mtime_ns, written.st_size)
+
+
+@functools.cache
+def _read(path, *written):
+    """The document of a file; ``written`` tells apart what was written under one name."""
     return json.loads(path.read_text())
 
 

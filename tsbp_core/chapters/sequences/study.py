@@ -269,7 +269,7 @@ class Store:
         if name not in self.parts:
             path = self.folder / f"{name}.json"
             self.parts[name] = (
-                results.load(path.with_suffix(""))["results"] if path.exists() else {}
+                dict(results.load(path.with_suffix(""))["results"]) if path.exists() else {}
             )
         return self.parts[name]
 
