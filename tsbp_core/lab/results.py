@@ -67,7 +67,7 @@ def make(name, compute, *, command, settings):
 
 
 def load(name):
-    """Read ``data/results/{name}.json``; who reads it again gets the same object, not to be changed.
+    """Read ``data/results/{name}.json``. Read again, it is the same object: do not change it.
 
     Raises
     ------
