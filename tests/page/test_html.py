@@ -1,4 +1,5 @@
 import pytest
+from myst_nb.ext import glue as theirs
 
 from tsbp_core import neuron, page, surrogates
 from tsbp_core.chapters.gradient import figures
@@ -17,6 +18,16 @@ def test_shown_figure_follows_the_page_and_has_alternative_text():
 def test_same_figure_same_bytes():
     a, b = (page.show(figures.surrogate_families(), alt="").data for _ in range(2))
     assert a == b
+
+
+def test_texts_are_kept_as_myst_nb_keeps_them(monkeypatch):
+    kept = []
+    for module, name in ((theirs, "ipy_display"), (page.html, "display")):
+        monkeypatch.setattr(module, name, lambda *data, **how: kept.append((data, how)))
+    text = "it's +0.31 [−0.2, 1]"
+    theirs.glue("a", text, display=False)
+    page.glue({"a": text})
+    assert kept[0] == kept[1]
 
 
 def test_excerpt_is_dedented_source():

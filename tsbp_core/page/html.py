@@ -7,7 +7,7 @@ import re
 import textwrap
 
 import matplotlib.pyplot as plt
-from IPython.display import HTML
+from IPython.display import HTML, display
 
 from tsbp_core.page.style import COMPLETE, DROPPED, INK, RESET
 
@@ -25,6 +25,19 @@ def show(figure, alt, caption=None):
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)
     caption = f"<figcaption>{caption}</figcaption>" if caption else ""
     return HTML(f'<figure class="tsbp-figure">{svg}{caption}</figure>')
+
+
+GLUED = "application/papermill.record/"
+
+
+def glue(texts):
+    """Keep texts, by name, for the page's roles ``glue:text``.
+
+    What ``myst_nb.glue`` does, which takes two seconds to import.
+    """
+    for name, text in texts.items():
+        kept = {"scrapbook": {"name": name, "mime_prefix": GLUED}}
+        display({f"{GLUED}text/plain": repr(text)}, raw=True, metadata=kept)
 
 
 class Markup(str):
