@@ -32,10 +32,12 @@ def namespace(z):
 
 
 def exp(z):
+    """The exponential of NumPy or torch, whichever ``z`` is of."""
     return namespace(z).exp(z)
 
 
 def clip(z, low, high):
+    """``z`` held between ``low`` and ``high``, in NumPy or torch."""
     return namespace(z).clip(z, low, high)
 
 

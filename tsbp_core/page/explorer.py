@@ -261,6 +261,7 @@ METHODS = (Series("complete, ρ = 1", "complete"), Series("term dropped, ρ = 0"
 
 
 def choice(name, values, start=0, label=str):
+    """One of a few values, each with its name."""
     return Control(name, values, start, "choice", label)
 
 
