@@ -45,7 +45,7 @@ lock:  ## Pin again what pyproject.toml asks for (needs uv; UPGRADE=--upgrade fo
 # What chapters read: files with their names, whether CIFAR-10 is there, and a compiler.
 inputs:
 	@mkdir -p _build
-	@find tsbp_core data/results requirements.txt requirements-torch.txt book/one_neuron.py book/publish.py -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
+	@find tsbp_core data/results requirements.txt requirements-torch.txt book/one_neuron.py book/publish.py book/light.py -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum > _build/inputs
 	@ls -d data/cifar-10-batches-bin "$$TSBP_DATA" "$$TSBP_DATA"/cifar-10-batches-bin 2>/dev/null >> _build/inputs || true
 	@for name in "$$CXX" g++ clang++; do command -v "$$name"; done >> _build/inputs || true
 

@@ -60,7 +60,7 @@ class Panel:
     bare: bool = False
     span: int = 0
     images: Sequence[dict] = ()
-    """Of series of the kind "image": ``source`` (an address) and ``alt`` text."""
+    """For series of the kind "image". Each has ``source``, an address, and ``alt``, a text."""
 
 
 @dataclass(frozen=True)
