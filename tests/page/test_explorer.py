@@ -1,6 +1,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -226,7 +227,7 @@ def show(page, tmp_path):
 
     def shown(*explorers, width=1300):
         file = tmp_path / "page.html"
-        made = "".join(explorer.page().data for explorer in explorers)
+        made = "".join(replace(explorer, guess=None).page().data for explorer in explorers)
         file.write_text(f"<!doctype html><meta charset=utf-8><title>t</title><body>{made}")
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(file.as_uri())

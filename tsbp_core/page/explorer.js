@@ -1,6 +1,6 @@
 // An explorer: controls, a picture, and a sentence that says what is seen. What is shown comes from
 // one of FRAMES, computed here (`data.compute`); from a table (`data.frames`); or from the kernel
-// (`data.follow`). Uses chart.js and controls.js.
+// (`data.follow`). Uses chart.js, controls.js and guess.js.
 //
 // A frame is [panels, sentence], where panels[p][s] has the points of series s: y, [x, y], the
 // positions of an "hline" or "vline", the ends [x, y, x2, y2] of "arrows", the squares of "pixels", or
@@ -181,12 +181,12 @@ function explore(root) {
   }
 
   function set(wanted) {
-    const start = performance.now();
+    const begun = performance.now();
     settings = wanted;
     show(settings);
     draw(frame());
     root.dataset.frame = Object.values(settings).join(",");
-    root.dataset.redrawMs = (performance.now() - start).toFixed(2);
+    root.dataset.redrawMs = (performance.now() - begun).toFixed(2);
     if (link) link.href = `#${key}${write_settings(settings)}`;
   }
 
@@ -211,7 +211,7 @@ function explore(root) {
     set(settings);
     read_link();
     addEventListener("hashchange", read_link);
-    root.addEventListener("start", event => start(event.detail));
+    if (data.guess) predict(root, data.guess, value => start(data.guess.see ? {[data.guess.see]: value} : {}));
   }
 }
 

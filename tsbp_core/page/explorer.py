@@ -18,6 +18,7 @@ import numpy as np
 from IPython.display import HTML
 
 from tsbp_core.page.controls import Control, Slider, field, widget
+from tsbp_core.page.guess import Guess
 from tsbp_core.page.style import RESET_NAMES
 
 ROLES = ("complete", "dropped", "reset", "truth", "faint", "wrong")
@@ -25,7 +26,7 @@ KINDS = (
     *("line", "steps", "stems", "dots", "raster", "arrows", "vline", "hline"),
     *("pixels", "image"),
 )
-SCRIPTS = ("random", "engine", "chart", "controls", "explorer")
+SCRIPTS = ("random", "engine", "chart", "controls", "guess", "explorer")
 _HERE = Path(__file__).parent
 
 
@@ -89,6 +90,8 @@ class Explorer:
         Of a panel, in pixels.
     sweep : str, optional
         The slider that *play* moves, "" for none; default the first.
+    guess : Guess, optional
+        What the reader guesses before the page shows the picture.
     """
 
     title: str
@@ -100,6 +103,7 @@ class Explorer:
     picture: str = "panels"
     height: int = 220
     sweep: str | None = None
+    guess: Guess | None = None
 
     def page(self):
         """Return the explorer as HTML: its frames inline, or what computes them.
@@ -183,15 +187,17 @@ class Explorer:
             "picture": self.picture,
             "height": self.height,
             "sweep": next(iter(sliders), "") if self.sweep is None else self.sweep,
+            "guess": self.guess and controls and self.guess.fields(),
         }
         # In a script element only "</" and "<!--" matter; escaping every "<" settles both.
         text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
         text = text.replace("<", "\\u003c")
         name = "tsbp-" + hashlib.sha256(text.encode()).hexdigest()[:12]
         files = [_HERE / f"{part}.js" for part in (SCRIPTS if self.script else SCRIPTS[2:])]
+        style = "".join((_HERE / f"{part}.css").read_text() for part in ("explorer", "guess"))
         script = "\n".join(file.read_text() for file in [*files, *filter(None, [self.script])])
         return HTML(
-            f"<style>{(_HERE / 'explorer.css').read_text()}</style>"
+            f"<style>{style}</style>"
             f'<div class="tsbp-explorer" id="{name}">'
             f'<script type="application/json">{text}</script></div>'
             f'<script type="module">{script}\n'

@@ -48,6 +48,15 @@ class Picture {
       thin: each(role => loss.path(`thin ${role}`)),
       middle: each(role => loss.path(`middle ${role}`)),
       outside: each((role, method) => loss.beyond(role, 3 * method - 1.5)),
+      guesses: ["your guess", "answer"].map(label => {
+        const line = share.path("rule"), text = element("text", {"text-anchor": "end"}, share.edges);
+        return (part, shift) => {
+          const y = share.y.at(part), end = share.width - share.right;
+          line(`M${share.left} ${y.toFixed(1)}H${end}`);
+          for (const [key, value] of Object.entries({x: end, y: y + shift})) text.setAttribute(key, value);
+          text.textContent = label;
+        };
+      }),
       shares: each(role => share.path(`middle ${role}`)),
       dots: each(role => share.path(`dots ${role}`)),
       here,
@@ -57,6 +66,11 @@ class Picture {
       membranes: each(role => neuron.path(`membrane ${role}`)),
       far: each((role, method) => neuron.beyond(role, 3 * method - 1.5)),
     };
+  }
+
+  // Two shares of seeds, drawn from now on: the reader's guess for the dashed curve, and what is true.
+  guess(guess, answer) {
+    this.guesses = [guess, answer];
   }
 
   // A press on a chart, or a stroke along it, chooses the learning rate, as the slider does.
@@ -75,6 +89,7 @@ class Picture {
     ROLES.forEach((_, method) => this.draw_method(method, population.rates, reached[method]));
     this.marks.solved(`M${this.loss.left} ${this.loss.y.at(SOLVED)}H${this.loss.width}`);
     for (const here of this.marks.here) here(settings.eta);
+    this.guesses?.forEach((part, i) => this.marks.guesses[i](part, part < this.guesses[1 - i] ? 14 : -4));
     this.draw_neuron(chosen.seeds[0], settings);
     this.say(population, reached, settings);
   }

@@ -5,7 +5,7 @@ const BUDGET = 10;  // milliseconds of work a frame, so that input is answered a
 
 function playground(root) {
   if (root.dataset.update !== undefined) return;
-  const {compact, presets, full, controls} = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+  const {compact, presets, full, controls, guess} = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let settings = read_settings(presets[0].settings);
   let population, chosen;  // all learning rates; the chosen one alone
@@ -143,9 +143,15 @@ function playground(root) {
     for (const one of [population, chosen]) while (!one.finished) one.piece();
     draw();
   });
-  new IntersectionObserver(([entry]) => {
-    visible = entry.isIntersecting;
+  const seen = new IntersectionObserver(([entry]) => {
+    visible = entry.isIntersecting && !root.classList.contains("guessing");
     redraw();
-  }).observe(root);
+  });
+  if (guess) predict(root, guess, percent => {
+    picture.guess(percent / 100, guess.answer / 100);
+    seen.unobserve(root);
+    seen.observe(root);  // looks again
+  });
+  seen.observe(root);
 }
 document.querySelectorAll(".tsbp-playground").forEach(playground);

@@ -9,12 +9,12 @@ from IPython.display import HTML
 _HERE = Path(__file__).parent
 SCRIPTS = (
     *("random", "engine", "population", "chart"),
-    *("controls", "settings", "picture", "playground"),
+    *("controls", "settings", "picture", "guess", "playground"),
 )
 """Each uses those before it; in the page they are one module."""
 
 
-def show(presets, compact=False, full="playground.html", controls=None):
+def show(presets, compact=False, full="playground.html", controls=None, guess=None):
     """Return the playground as HTML that makes no request.
 
     Parameters
@@ -26,14 +26,18 @@ def show(presets, compact=False, full="playground.html", controls=None):
         A few controls alone, and a link to the page ``full``, which has them all.
     controls : sequence of str, optional
         Which; default four sliders.
+    guess : Guess, optional
+        What the reader guesses before training begins: a share of the seeds that learn, in percent.
     """
     data = {"compact": compact, "full": full, "presets": presets, "controls": controls}
+    data["guess"] = guess and guess.fields()
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     name = "tsbp-" + hashlib.sha256(text.encode()).hexdigest()[:12]
     script = "\n".join((_HERE / f"{part}.js").read_text() for part in SCRIPTS)
+    style = "".join((_HERE / f"{part}.css").read_text() for part in ("playground", "guess"))
     kind = "tsbp-playground compact" if compact else "tsbp-playground"
     return HTML(
-        f"<style>{(_HERE / 'playground.css').read_text()}</style>"
+        f"<style>{style}</style>"
         f'<div class="{kind}" id="{name}">'
         f'<script type="application/json">{text}</script></div>'
         f'<script type="module">{script}</script>'

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from tsbp_core import LIF, gradcheck, neuron, numpy_lif, surrogates
-from tsbp_core.page.explorer import Explorer, Panel, Series, Slider, choice, reset_choice
+from tsbp_core.page.controls import Slider
+from tsbp_core.page.explorer import Explorer, Panel, Series, choice, reset_choice
+from tsbp_core.page.guess import Guess
 
 SCRIPT = Path(__file__).with_suffix(".js")
 
@@ -292,4 +294,19 @@ def twin_differences():
         ],
         twin_differences_frame,
         SCRIPT,
+        guess=_guess_error(),
+    )
+
+
+def _guess_error():
+    """How far off the detached rule is at the explorer's first settings."""
+    ((differences, _, detached),), _ = twin_differences_frame(0.2, 0.8, "zero")
+    error = np.linalg.norm(detached - differences) / np.linalg.norm(differences)
+    sizes = (0.001, 0.01, 0.1, 1.0)
+    return Guess(
+        "Guess first: how large is the error of the rule without the term, as a share of the "
+        "gradient's length? (A surrogate 0.2 wide, λ = 0.8, 20 steps.)",
+        choice("an error of about", sizes, label=lambda size: f"{100 * size:g} %"),
+        min(sizes, key=lambda size: abs(np.log(size / error))),
+        f"To be exact: {100 * error:.0f} %.",
     )

@@ -1,5 +1,6 @@
 """The explorer of chapter 10; explorers.js has the same frame, and that of chapter 13."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,12 @@ import numpy as np
 from tsbp_core import numpy_lif
 from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at, reach
 from tsbp_core.chapters.growth import probe as experiment
-from tsbp_core.page.explorer import METHODS, Explorer, Panel, Series, Slider, choice, reset_choice
+from tsbp_core.page.controls import Slider
+from tsbp_core.page.explorer import METHODS, Explorer, Panel, Series, choice, reset_choice
+from tsbp_core.page.guess import Guess
 
 SCRIPT = Path(__file__).with_suffix(".js")
+SLOPE = Slider("slope", 0, 2.3, 10, log=True)
 
 
 def credit_back_frame(slope, unit, reset):
@@ -35,6 +39,29 @@ def credit_back_frame(slope, unit, reset):
     return [[*curves, [-1, 1]], [*sizes, typical, [1.0]]], text
 
 
+@functools.cache
+def growth_begins():
+    """The first slope of the slider at which more credit arrives at step 1 than left step 50."""
+    low, high = round(SLOPE.low / SLOPE.step), round(SLOPE.high / SLOPE.step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        panels, _ = credit_back_frame(10 ** (SLOPE.step * middle), "area", "subtract")
+        low, high = (low, middle) if panels[1][0][0] > 1 else (middle, high)
+    return float(f"{10 ** (SLOPE.step * high):.3g}")
+
+
+def _guess_slope():
+    slope = growth_begins()
+    return Guess(
+        "Guess first: credit goes back over 50 steps. From which slope of the surrogate on does "
+        "more arrive than was sent? (A sigmoid of area 1: its peak is a quarter of its slope.)",
+        SLOPE,
+        slope,
+        f"Its peak is {slope / 4:.3g} there.",
+        "slope",
+    )
+
+
 def credit_back():
     """Chapter 10: one step's factor, and what arrives of credit."""
     return Explorer(
@@ -42,7 +69,7 @@ def credit_back():
         "With area 1, at which slope does the blue curve on the right turn round, and grow on its "
         "way back (from right to left)? Can you make it grow with peak 1?",
         {
-            "slope": Slider("slope", 0, 2.3, 10, log=True),
+            "slope": SLOPE,
             "unit": choice("unit", ("area", "peak"), label="{} 1".format),
             "reset": reset_choice("subtract"),
         },
@@ -74,4 +101,5 @@ def credit_back():
         ],
         credit_back_frame,
         SCRIPT,
+        guess=_guess_slope(),
     )
