@@ -118,7 +118,7 @@ bench: .venv-peers/.ready  ## Time and memory against other libraries, in an env
 frameworks: .venv-peers/.ready  ## What other libraries do with the reset's gradient, in the same environment
 	PYTHONPATH="$(CURDIR)" .venv-peers/bin/python -m tsbp_core.chapters.frameworks.study
 
-gpu: $(READY)  ## Device tests, speed and the recipe of chapter 12 on a GPU (eight minutes)
+gpu: $(READY)  ## Device tests, speed and the recipe of chapter 13 on a GPU (eight minutes)
 	$(BIN)/python -m tsbp_core.chapters.cost.gpu
 
 clean:  ## Remove what was built; keep data, results and checkpoints

@@ -250,7 +250,7 @@ def hidden(notebook, what):
     return sum(cell.metadata.get("jupyter", {}).get(what, False) for cell in notebook.cells)
 
 
-@pytest.mark.parametrize("name", ["index", "01-neuron", "05-toy", "07-cifar10", "13-advice"])
+@pytest.mark.parametrize("name", ["index", "01-neuron", "05-toy", "07-cifar10", "14-advice"])
 def test_jupyterlab_reads_like_the_page(name, jupyter, copies, page):
     page.goto(jupyter if name == "index" else f"{jupyter}/lab/tree/{name}.ipynb?reset")
     cells = page.locator(".jp-Notebook .jp-Cell")

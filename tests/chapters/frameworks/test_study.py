@@ -170,7 +170,7 @@ def test_the_common_loop_of_stbp_keeps_the_term():
 
 
 def test_all_that_the_text_cites_is_there(committed):
-    path = results.PROJECT / "book" / "11-frameworks.ipynb"
+    path = results.PROJECT / "book" / "12-frameworks.ipynb"
     cited = set(re.findall(r"\{glue:text\}`([^`]+)`", path.read_text()))
     said = report.phrases(committed)
     assert cited == said.keys()

@@ -23,7 +23,7 @@ def said(rows):
 
 
 def test_the_text_cites_only_what_there_is(said):
-    text = (results.PROJECT / "book" / "13-advice.ipynb").read_text()
+    text = (results.PROJECT / "book" / "14-advice.ipynb").read_text()
     assert set(re.findall(r"\{glue:text\}`([^`]+)`", text)) <= said.keys()
 
 

@@ -1,4 +1,4 @@
-"""The explorers of chapters 7 and 12."""
+"""The explorers of chapters 7 and 13."""
 
 import functools
 import re
@@ -110,7 +110,7 @@ def _recipe(width):
 
 
 def run_budget_frame(width, steps, epochs, speed):
-    """Chapter 12: operations and time of a run of the recipe's network, by arithmetic."""
+    """Chapter 13: operations and time of a run of the recipe's network, by arithmetic."""
     weights, (first, *others) = _recipe(width)
     layers = np.array([2 * first, *(3 * steps * flop for flop in others)]) / 1e9
     passes = np.geomspace(1, 150, 20)
@@ -126,7 +126,7 @@ def run_budget_frame(width, steps, epochs, speed):
 
 
 def run_budget():
-    """Chapter 12: will it fit?"""
+    """Chapter 13: will it fit?"""
     return Explorer(
         "Will it fit?",
         "You have two hours. Which widths, steps and epochs fit, at the speed of your machine? And "

@@ -1,4 +1,4 @@
-"""What chapters 7 and 12 draw."""
+"""What chapters 7 and 13 draw."""
 
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, Rectangle

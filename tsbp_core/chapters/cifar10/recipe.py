@@ -1,4 +1,4 @@
-"""What chapter 12 says of its recipe: values for its text, by name; curves and tables."""
+"""What chapter 13 says of its recipe: values for its text, by name; curves and tables."""
 
 import functools
 from typing import NamedTuple
@@ -24,7 +24,7 @@ UNCHANGED = "no-smoothing", "decay-0.8", "surrogate-0.2"
 
 
 class Studies(NamedTuple):
-    """Chapter 12's runs, as ``outcomes.collect`` has them."""
+    """Chapter 13's runs, as ``outcomes.collect`` has them."""
 
     runs: dict
     curve: dict
@@ -243,7 +243,7 @@ def of_gpu():
 
 
 def phrases(found):
-    """All values of chapter 12's text."""
+    """All values of chapter 13's text."""
     said = of_neuron() | of_gpu() | of_budget()
     for part in (of_counting, of_ablation, of_result, of_events, of_reporting):
         said |= part(found)

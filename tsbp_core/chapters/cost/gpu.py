@@ -1,7 +1,7 @@
 """What the neurons and the missing term cost on a GPU: ``make gpu``, eight minutes at the most.
 
 Runs the device tests, then the measurements below, then, where CIFAR-10 is there, the recipe of
-chapter 12 with and without the term, one seed each. Results are written after each part, so that a
+chapter 13 with and without the term, one seed each. Results are written after each part, so that a
 run that is cut off keeps what it has. Without a GPU, ``--toy`` goes through the measurements at toy
 size on the CPU, kernels in Triton's interpreter, to try the script itself; its times mean nothing.
 
@@ -243,7 +243,7 @@ def run_tests(device, toy, timeout=150):
 
 
 def train_recipe(device, toy):
-    """The recipe of chapter 12, with the term and without, one seed: seconds and accuracy."""
+    """The recipe of chapter 13, with the term and without, one seed: seconds and accuracy."""
     runs = plan.smoke() if toy else plan.headline(1)
     try:
         data = datasets.cifar10()

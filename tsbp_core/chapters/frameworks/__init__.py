@@ -1,1 +1,1 @@
-"""Chapter 11: what other libraries do with the reset's gradient."""
+"""Chapter 12: what other libraries do with the reset's gradient."""

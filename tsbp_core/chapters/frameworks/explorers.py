@@ -1,4 +1,4 @@
-"""The explorer of chapter 11."""
+"""The explorer of chapter 12."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from tsbp_core.page.explorer import METHODS, Explorer, Panel, Series, choice, re
 
 
 def default_surrogates_frame(library, reset):
-    """Chapter 11: the credit of one neuron with and without the term, by default surrogate."""
+    """Chapter 12: the credit of one neuron with and without the term, by default surrogate."""
     surrogate = SURROGATES[library]
     x = 0.8 * np.random.default_rng(1).random(24)
     g = np.random.default_rng(3).normal(size=24)
@@ -29,7 +29,7 @@ def default_surrogates_frame(library, reset):
 
 
 def default_surrogates():
-    """Chapter 11, over the libraries."""
+    """Chapter 12, over the libraries."""
     return Explorer(
         "One neuron under five default surrogates",
         "Under which library's surrogate does it hardly matter whether the term is kept?",

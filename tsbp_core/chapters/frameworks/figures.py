@@ -1,4 +1,4 @@
-"""What chapter 11 draws."""
+"""What chapter 12 draws."""
 
 import html
 

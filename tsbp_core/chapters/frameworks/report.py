@@ -1,4 +1,4 @@
-"""What chapter 11 says of its study: values for its text, by name, and tables.
+"""What chapter 12 says of its study: values for its text, by name, and tables.
 
 ``document`` is the results file, as ``results.load`` returns it.
 """
@@ -74,7 +74,7 @@ def of_surprises(document):
 
 
 def phrases(document):
-    """All values of chapter 11's text."""
+    """All values of chapter 12's text."""
     said = of_stbp()
     for part in (of_ways, of_surrogates, of_surprises):
         said |= part(document)

@@ -1,4 +1,4 @@
-// The frames of explorers.py in JavaScript: chapters 10 and 13.
+// The frames of explorers.py in JavaScript: chapters 10 and 14.
 
 const range = (low, high, n) => Array.from({length: n}, (_, i) => low + (high - low) * i / (n - 1));
 const percent = share => `${(100 * share).toFixed(0)}%`;
@@ -68,7 +68,7 @@ FRAMES.credit_back = ({slope, unit, reset}) => {
   return [[[factors(line, lif), factors(line, cut), [-1, 1]], [rms, dropped, arrived.map(([, typical]) => typical), [1]]], text];
 };
 
-// Chapter 13: a surrogate against the heights at which a step can amplify.
+// Chapter 14: a surrogate against the heights at which a step can amplify.
 FRAMES.tall_surrogate = ({family, width, unit, decay}) => {
   const surrogate = with_width(family, width, unit), z = range(-1.5, 1.5, 61), peak = surrogate.derivative(0);
   const lifs = ["subtract", "zero"].map(reset => LIF({decay, reset, surrogate}));

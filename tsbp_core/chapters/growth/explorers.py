@@ -1,4 +1,4 @@
-"""The explorer of chapter 10; explorers.js has the same frame, and that of chapter 13."""
+"""The explorer of chapter 10; explorers.js has the same frame, and that of chapter 14."""
 
 import functools
 from pathlib import Path

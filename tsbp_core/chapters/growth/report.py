@@ -1,4 +1,4 @@
-"""What chapters 10 and 13 say of the long study: gains for figures, rows of tables, words.
+"""What chapters 10 and 14 say of the long study: gains for figures, rows of tables, words.
 
 ``by_name``: summaries of cells by their names, as ``verdicts.summaries`` has them.
 """

@@ -1,1 +1,1 @@
-"""Chapter 13: what was found, and what to do."""
+"""Chapter 14: what was found, and what to do."""

@@ -109,7 +109,7 @@ def cifar10_rows():
                 yield task, f"{name}, each at its best rate", values, "points"
     headline = cifar10.collect("headline")
     values = paired(cifar10.pairs(headline)[""])
-    yield LARGE, "AdamW, chapter 12", values, "points"
+    yield LARGE, "AdamW, chapter 13", values, "points"
     for name, pair in cifar10.by_change(cifar10.collect("factors")).items():
         yield CHANGED, f"AdamW, {name.replace('-', ' ')}", paired(pair), "points"
 

@@ -1,4 +1,4 @@
-"""The explorer of chapter 13."""
+"""The explorer of chapter 14."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tsbp_core.page.explorer import Explorer, Panel, Series, Slider, choice
 
 
 def tall_surrogate_frame(family, width, unit, decay):
-    """Chapter 13: a surrogate against the heights at which a step can amplify."""
+    """Chapter 14: a surrogate against the heights at which a step can amplify."""
     surrogate = getattr(surrogates, family).with_width(width, unit=unit)
     z = np.linspace(-1.5, 1.5, 61)
     peak = float(surrogate.derivative(np.array(0.0)))
@@ -27,7 +27,7 @@ def tall_surrogate_frame(family, width, unit, decay):
 
 
 def tall_surrogate():
-    """Chapter 13: can a step of your neuron make credit larger?"""
+    """Chapter 14: can a step of your neuron make credit larger?"""
     return Explorer(
         "Is your surrogate tall?",
         "Set your neuron: λ, θ = 1, and its surrogate. Can a step make credit larger, and how far "

@@ -1,4 +1,4 @@
-"""What chapter 13 draws."""
+"""What chapter 14 draws."""
 
 import html
 

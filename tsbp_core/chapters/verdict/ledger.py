@@ -25,6 +25,6 @@ def claims():
         *measured.of_chapter_10(),
         *trained.of_chapter_10_in_150_updates(),
         *trained.of_chapter_10_in_the_end(long),
-        *measured.of_chapter_11(),
-        *trained.of_chapter_12(),
+        *measured.of_chapter_12(),
+        *trained.of_chapter_13(),
     ]

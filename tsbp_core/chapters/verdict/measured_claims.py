@@ -92,14 +92,14 @@ def of_chapter_10():
     ]
 
 
-def of_chapter_11():
+def of_chapter_12():
     """On other libraries."""
     ways = results.load("frameworks")["results"]["ways"]
     equal = [way for way in ways if reproduced(way)]
     defaults = {round(way["rho"]) for way in equal if way["default"]}
     return [
         Claim(
-            "chapter 11",
+            "chapter 12",
             "Libraries disagree on the default, and almost all are rho = 0 or 1 exactly.",
             f"{len(equal)} of {len(ways)} ways reproduced; defaults {sorted(defaults)}",
             ("frameworks",),

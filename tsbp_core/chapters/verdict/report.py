@@ -1,4 +1,4 @@
-"""What chapter 13 says in numbers, by the name that its text cites."""
+"""What chapter 14 says in numbers, by the name that its text cites."""
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def of_toy():
 
 
 def phrases(effects):
-    """All values of chapter 13's text; ``effects``: as ``of_effects`` takes them."""
+    """All values of chapter 14's text; ``effects``: as ``of_effects`` takes them."""
     families = verdicts.by_family()
     growth = report.phrases(*families.values())
     trained = of_spike_times(families["verdict"], families["momentum"])

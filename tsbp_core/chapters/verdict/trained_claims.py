@@ -267,7 +267,7 @@ def of_chapter_10_in_the_end(long):
     ]
 
 
-def of_chapter_12():
+def of_chapter_13():
     """On the recipe."""
     headline = cifar10.collect("headline")
     reached = cifar10.pairs(headline)[""].values()
@@ -276,7 +276,7 @@ def of_chapter_12():
     longest = max(cifar10.spent(record)[0][-1] for record in headline.values())
     return [
         Claim(
-            "chapter 12",
+            "chapter 13",
             f"Two cores of a server reach the paper's accuracy, {PAPER} % at second hand, in less "
             "than an hour.",
             f"{' and '.join(recipe)} % of the test images (with, without; least and most of the "
