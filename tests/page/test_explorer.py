@@ -10,11 +10,12 @@ from tsbp_core.chapters.cifar10 import explorers as cifar10
 from tsbp_core.chapters.cost import explorers as cost
 from tsbp_core.chapters.gradient import explorers as gradient
 from tsbp_core.chapters.growth import explorers as growth
+from tsbp_core.chapters.sequences import explorers as sequences
 from tsbp_core.chapters.verdict import explorers as verdict
 from tsbp_core.page import explorer as module
 from tsbp_core.page.explorer import Control, Explorer, Panel, Series, Slider
 
-TABLES = (cost.kept_bytes(), cifar10.image_spikes())
+TABLES = (cost.kept_bytes(), cifar10.image_spikes(), sequences.learning_curves())
 COMPUTED = (
     *(gradient.constant_current(), gradient.bump_width()),
     *(gradient.credit_by_rho(), gradient.twin_differences(), gradient.pencil()),

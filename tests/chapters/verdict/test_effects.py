@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from tsbp_core.chapters.cifar10 import plan
+from tsbp_core.chapters.sequences import report
 from tsbp_core.chapters.verdict import effects, figures
 
 
@@ -41,6 +42,21 @@ def test_intervals_are_corrected_for_all_rows(found, monkeypatch):
     assert levels == [1 - 0.05 / len(found)] * len(found)
 
 
+def test_sequences_are_those_learnt_with_adam_with_the_term_minus_without(found):
+    rows = {row.setting: row for row in found if row.task == effects.SEQUENCES}
+    cells = {
+        cell: summary
+        for cell, summary in report.cells(report.load()).items()
+        if cell.optimizer == "adam" and summary["gain"]["verdict"] != "not learnt"
+    }
+    assert len(rows) == len(cells) >= 10
+    assert [row.mean for row in rows.values()] == [s["gain"]["mean"] for s in cells.values()]
+    tall = rows["digits row by row, hard, peak 6.25"]
+    assert tall.mean < -30
+    assert tall.verdict == "drop"
+    assert tall.seeds == 35
+
+
 def test_the_figure_draws_sizes(found):
     """One scale a panel, and a longer line for a larger effect, however sure it is."""
     figure = figures.evidence(found)
@@ -49,6 +65,7 @@ def test_the_figure_draws_sizes(found):
         "points",
         "points, one change",
         "points, manifolds",
+        "points, sequences",
     ]
     drawn = [
         mark.get_xdata()[0] for ax in figure.axes for mark in ax.lines if len(mark.get_xdata()) == 1

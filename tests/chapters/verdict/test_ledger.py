@@ -1,4 +1,4 @@
-from tsbp_core.chapters.verdict import claim, figures, ledger, trained_claims
+from tsbp_core.chapters.verdict import claim, figures, ledger, sequence_claims, trained_claims
 from tsbp_core.chapters.verdict.claim import Claim, commands
 from tsbp_core.lab import results
 
@@ -79,6 +79,22 @@ def test_one_interval_that_holds_zero_leaves_harm_open(monkeypatch):
         monkeypatch.setattr(trained_claims.growth, "gains", instead)
         claims = trained_claims.of_chapter_10_in_150_updates()
         assert next(c for c in claims if c.text == text).holds is holds
+
+
+def test_rules_on_recurrent_networks_are_open_while_cells_are_missing(monkeypatch):
+    report = sequence_claims.report
+    found = report.load()
+    missing = len(report.CELLS) - len(report.cells(found))
+    made = sequence_claims.of_chapter_11(found)
+    assert len(made) == 4
+    if missing:
+        assert {claim.holds for claim in made} == {None}
+        assert all(f"{missing} of 40 cells are missing" in claim.measured for claim in made)
+    said = "stands", "refuted", "undecided", "refuted"
+    words = dict(zip(sequence_claims.TEXTS, said, strict=True))
+    monkeypatch.setattr(report, "rules", lambda found, by_cell: words)
+    holds = [claim.holds for claim in sequence_claims.of_chapter_11(found)]
+    assert holds == [True, False, None, False]
 
 
 def test_table_escapes_and_says_what_does_not_hold():

@@ -11,22 +11,26 @@ import numpy as np
 from tsbp_core.chapters.cifar10 import outcomes as cifar10
 from tsbp_core.chapters.cifar10 import plan as cifar10_plan
 from tsbp_core.chapters.growth import plan, verdicts
+from tsbp_core.chapters.sequences import outcomes as sequences
+from tsbp_core.chapters.sequences import report
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Condition
 from tsbp_core.lab import conditions
 from tsbp_core.lab.statistics import interval_text, t_interval
 
-TOY, SMALL, LARGE, CHANGED, MANIFOLDS = (
+TOY, SMALL, LARGE, CHANGED, MANIFOLDS, SEQUENCES = (
     "spike times, one neuron",
     "CIFAR-10, 4 layers",
     "CIFAR-10, 6 layers",
     "CIFAR-10, one change",
     "manifolds, in the end",
+    "sequences, in the end",
 )
 MARGINS = {
     TOY: 0.0,
     **dict.fromkeys((SMALL, LARGE, CHANGED), cifar10_plan.MARGIN),
     MANIFOLDS: plan.MARGIN,
+    SEQUENCES: sequences.MARGIN,
 }
 """Differences that count for nothing, by task, as their studies named them; none for the toy."""
 
@@ -133,9 +137,21 @@ def manifold_rows():
             )
 
 
+def sequence_rows():
+    """Points of test accuracy in the end of recurrent networks: what is learnt with Adam."""
+    found = report.load()
+    for cell, summary in report.cells(found).items():
+        if cell.optimizer == "adam" and summary["gain"]["verdict"] != "not learnt":
+            height = cell.group.net.lif.surrogate.scale
+            words = report.TITLES[cell.task].replace(",", ""), report.KINDS[cell.reset]
+            final = report.final(found, cell.group)
+            values = sequences.gains(final, cell.optimizer)
+            yield SEQUENCES, f"{', '.join(words)}, peak {height:.3g}", values, "points"
+
+
 def effects():
     """What keeping the term changes, over all studies that train: a list of ``Effect``."""
-    rows = [*toy_rows(), *cifar10_rows(), *manifold_rows()]
+    rows = [*toy_rows(), *cifar10_rows(), *manifold_rows(), *sequence_rows()]
     level = 1.0 - 0.05 / len(rows)
     return [
         Effect(

@@ -4,7 +4,7 @@ import html
 
 from tsbp_core import page
 from tsbp_core.chapters.verdict.claim import commands
-from tsbp_core.chapters.verdict.effects import CHANGED, MANIFOLDS
+from tsbp_core.chapters.verdict.effects import CHANGED, MANIFOLDS, SEQUENCES
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, axes
 
 MARKS = {
@@ -14,7 +14,11 @@ MARKS = {
     "open": (FAINT, "D", "none"),
 }
 """Colour, marker and fill by verdict."""
-TITLES = {CHANGED: "points, one change", MANIFOLDS: "points, manifolds"}
+TITLES = {
+    CHANGED: "points, one change",
+    MANIFOLDS: "points, manifolds",
+    SEQUENCES: "points, sequences",
+}
 """Panels of their own, as effects or intervals are larger there."""
 
 

@@ -6,7 +6,9 @@ Everything is read from the results files, and whether a claim holds is computed
 from tsbp_core.chapters.cifar10 import outcomes as cifar10
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.growth import verdicts
+from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.verdict import measured_claims as measured
+from tsbp_core.chapters.verdict import sequence_claims
 from tsbp_core.chapters.verdict import trained_claims as trained
 from tsbp_core.lab import results
 
@@ -25,6 +27,7 @@ def claims():
         *measured.of_chapter_10(),
         *trained.of_chapter_10_in_150_updates(),
         *trained.of_chapter_10_in_the_end(long),
+        *sequence_claims.of_chapter_11(sequences.load()),
         *measured.of_chapter_12(),
         *trained.of_chapter_13(),
     ]

@@ -8,6 +8,7 @@ from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.growth.plan import MAIN, Cell
+from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.toy import presets
 from tsbp_core.chapters.verdict import effects as settings
 from tsbp_core.lab import results
@@ -105,12 +106,26 @@ def of_toy():
     return {"toy-tall": interval_text(*presets.gain(made, tall.name))}
 
 
+def of_sequences():
+    """Verdicts of the recurrent networks' cells so far, corrected as their plan says."""
+    by_cell = sequences.cells(sequences.load())
+    return {
+        "sequences-low": sequences.tally(by_cell, "low"),
+        "sequences-speed": sequences.tally(by_cell, "low", "speed"),
+        "sequences-tall": sequences.tally(by_cell, "tall"),
+        "sequences-run": str(len(by_cell)),
+        "sequences-planned": str(len(sequences.CELLS)),
+        "sequences-state": sequences.state(by_cell),
+    }
+
+
 def phrases(effects):
     """All values of chapter 14's text; ``effects``: as ``of_effects`` takes them."""
     families = verdicts.by_family()
     growth = report.phrases(*families.values())
     trained = of_spike_times(families["verdict"], families["momentum"])
-    return of_effects(effects) | growth | trained | of_toy() | of_rates() | of_cost() | of_steps()
+    said = of_effects(effects) | growth | trained | of_toy() | of_rates() | of_cost() | of_steps()
+    return said | of_sequences()
 
 
 def wrong(claims):

@@ -1,0 +1,217 @@
+"""What chapter 11 says, tabulates and draws of the recurrent networks."""
+
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from tsbp_core.chapters.sequences import data, explorers, figures, outcomes, report, study, tables
+from tsbp_core.chapters.sequences.report import Cell
+from tsbp_core.chapters.sequences.study import Group
+from tsbp_core.lab import results
+from tsbp_core.page.style import COMPLETE, DROPPED
+
+
+@pytest.fixture(scope="module")
+def found():
+    return report.load()
+
+
+@pytest.fixture(scope="module")
+def by_cell(found):
+    return report.cells(found)
+
+
+@pytest.fixture(scope="module")
+def said(found, by_cell):
+    return report.phrases(found, by_cell)
+
+
+def test_the_text_cites_only_what_there_is(said):
+    text = (results.PROJECT / "book" / "11-sequences.ipynb").read_text()
+    assert set(re.findall(r"\{glue:text\}`([^`]+)`", text)) <= said.keys()
+
+
+def test_tasks_are_as_large_as_said():
+    for task in ("rows", "xor", "pixels"):
+        made = data.TASKS[task]()
+        assert made.classes == report.CLASSES[task]
+        assert made.x.shape[1] == report.STEPS[task]
+    names = {*data.TASKS}
+    assert names == {*report.TITLES} == {*report.CLASSES} == {*report.STEPS}
+
+
+def test_what_is_missing_is_named_and_has_no_verdict(found, by_cell):
+    less = found | {"xor": {}}
+    fewer = report.cells(less)
+    assert len(fewer) == len(by_cell) - 8
+    words = report.state(fewer)
+    assert words.startswith(f"Of 40 cells {len(fewer)} were run; of ")
+    assert '"delayed XOR"' in words and "spoken vowels" not in words
+    assert set(report.rules(less, fewer).values()) == {None}
+    whole = dict.fromkeys(report.CELLS, by_cell[Cell("low", "vowels", "zero", "adam")])
+    assert report.state(whole) == "All 40 cells were run."
+    rules = report.rules(found, whole)
+    assert [rules["keep, in the end"], rules["drop"]] == ["refuted", "refuted"]
+    assert rules["bound"] == "refuted"
+
+
+def test_the_bounds_sign_is_that_of_the_height():
+    """Above the bound the term should add to growth, below it should not."""
+    for reset in study.RESETS:
+        assert report.expected(Group("xor", reset, "tall"), 0.01)
+        assert not report.expected(Group("xor", reset, "tall"), -0.01)
+        assert report.expected(Group("xor", reset, "low"), -0.01)
+        assert not report.expected(Group("xor", reset, "low"), 0.01)
+
+
+def part(last=(0.9, 0.8, 0.2, 0.4)):
+    """Two seeds of each method of Adam; the later seed stands first."""
+    methods = [
+        ["adam", rate, rho, seed] for rate, rho in ((0.1, 1.0), (0.3, 0.0)) for seed in (4, 3)
+    ]
+    return {"methods": methods, "updates": [10, 20], "validation": [[0.1] * 4, list(last)]}
+
+
+def test_curves_and_rates_are_of_their_method():
+    seen = report.curves(part(), "adam")
+    np.testing.assert_allclose(seen[1.0], [[10, 10], [80, 90]])
+    np.testing.assert_allclose(seen[0.0][1], [40, 20])
+    sweep = part()
+    sweep["methods"][1][1] = 0.3
+    swept = report.by_rate(sweep, "adam")
+    assert {rate: list(v) for rate, v in swept[1.0].items()} == {0.1: [90.0], 0.3: [80.0]}
+    assert {rate: list(v) for rate, v in swept[0.0].items()} == {0.1: [], 0.3: [40.0, 20.0]}
+
+
+def test_words_of_a_cell(by_cell):
+    cell = Cell("low", "xor", "subtract", "sgd")
+    summary = by_cell[cell]
+    gain = 100 * (0.8914 - 0.5079)
+    assert report.gain_text(summary).startswith(f"+{gain:.1f}"[:4])
+    speed = by_cell[Cell("low", "vowels", "subtract", "adam")]
+    assert report.speed_text(speed).startswith("0.2")
+    assert speed["speed"]["mean"] < 0
+    words = explorers.describe(cell, summary)
+    assert words.startswith("delayed XOR, soft, SGD, low surrogate")
+    assert "still falling" in words
+    assert "points: help." in words
+
+
+def test_tables_mark_edges_unfinished_cells_and_signs(found, by_cell):
+    low, tall = (tables.cells_table(by_cell, peak) for peak in ("low", "tall"))
+    assert low.count("†") == sum(not s["flat"] for c, s in by_cell.items() if c.peak == "low")
+    stars = sum(map(sum, (s["edge"] for c, s in by_cell.items() if c.peak == "tall")))
+    assert tall.count("*") == stars > 0
+    signs = tables.gradients_table(found)
+    wrong = report.against(found)
+    assert signs.count("‡") == len(wrong["first"]) + len(wrong["last"])
+    assert tables.rules_table(found, by_cell).count("none yet") in (0, 4)
+    assert "0.01" in signs.split("low, soft</td><td>delayed XOR")[1].split("</tr>")[0]
+
+
+def test_gains_stand_at_their_means_in_their_colours(by_cell):
+    figure = figures.gains(by_cell)
+    for ax, peak in zip(figure.axes, study.PEAKS, strict=True):
+        marks = [line for line in ax.lines if line.get_marker() not in ("None", None)]
+        own = {c: s["gain"] for c, s in by_cell.items() if c.peak == peak}
+        assert [m.get_xdata()[0] for m in marks] == [gain["mean"] for gain in own.values()]
+        for mark, gain in zip(marks, own.values(), strict=True):
+            assert (mark.get_color() == COMPLETE) == (gain["verdict"] == "help")
+            assert (mark.get_color() == DROPPED) == (gain["verdict"] == "harm")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == [cell.title for cell in by_cell if cell.peak == "low"]
+    plt.close(figure)
+
+
+def test_growth_is_drawn_of_both_methods_before_training(found):
+    figure = figures.growth(found)
+    groups = list(report.signs(found))
+    for ax, name in zip(figure.axes, ("own", "net"), strict=True):
+        for rho, color in ((1, COMPLETE), (0, DROPPED)):
+            marks = [m for m in ax.lines if m.get_color() == color]
+            for mark, group in zip(marks, groups, strict=True):
+                logs = report.final(found, group)["first"][f"growth/{name}/rho={rho}"]
+                assert mark.get_xdata()[0] == pytest.approx(np.exp(np.median(logs)))
+    plt.close(figure)
+
+
+def test_learning_curves_have_all_seeds_and_their_median(found):
+    cell = Cell("low", "vowels", "subtract", "adam")
+    figure = figures.learning_curves(found, {"one": cell, "two": cell}, columns=2)
+    seen = report.curves(report.final(found, cell.group), "adam")
+    lines = figure.axes[0].lines
+    assert len(lines) == 2 * 36
+    np.testing.assert_allclose(lines[35].get_ydata(), np.median(seen[1.0], axis=1))
+    np.testing.assert_allclose(lines[71].get_ydata(), np.median(seen[0.0], axis=1))
+    assert lines[35].get_color() == COMPLETE
+    plt.close(figure)
+    swept = report.by_rate(found["xor"]["low/zero/sweep"], "sgd")
+    figure = figures.rate_by_rate({"a": swept, "b": swept})
+    mean = figure.axes[0].lines[5]
+    assert (mean.get_color(), len(mean.get_ydata())) == (COMPLETE, 7)
+    assert mean.get_ydata()[0] == pytest.approx(swept[1.0][0.001].mean())
+    plt.close(figure)
+
+
+def test_the_explorer_draws_the_cell_that_is_chosen(found, by_cell):
+    frame = explorers.learning_curves().frame
+    (curves, rates), words = frame("vowels", "low", "subtract", "adam")
+    cell = Cell("low", "vowels", "subtract", "adam")
+    seen = report.curves(report.final(found, cell.group), "adam")
+    np.testing.assert_allclose(curves[0][1], np.median(seen[1.0], axis=1))
+    np.testing.assert_allclose(curves[3][1], seen[0.0][-1])
+    assert curves[4] == [100 * by_cell[cell]["target"]]
+    assert rates[2][0] == [by_cell[cell]["rates"][0]]
+    assert rates[3][1] == [max(rates[1][1])]
+    assert "equal" in words
+    without = explorers.learning_curves_frame(found, {}, "vowels", "low", "subtract", "adam")
+    assert without[1] == "These networks were not trained yet."
+
+
+def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
+    first = {group: report.final(found, group)["first"] for group in report.signs(found)}
+
+    def factor(group, name, rho):
+        return np.exp(np.median(first[group][f"growth/{name}/rho={rho}"]))
+
+    for group in first:
+        assert factor(group, "own", 0) < 1
+        assert (factor(group, "own", 1) > 1) == (group.peak == "tall")
+        net = factor(group, "net", 1), factor(group, "net", 0)
+        assert (net[0] > net[1]) == (group.peak == "tall" and group.reset == "zero")
+        if group.peak == "tall":
+            assert min(net) > 1
+        elif group.reset == "subtract":
+            assert net[0] < 1 < net[1]
+        if group.peak == "low":
+            assert np.median(first[group]["ratio"]) < 1
+    assert said["against"] == "tall, soft reset"
+    assert said["xor-hard-without-rate"] == "0.001" == f"{study.RATES['sgd'][0]:g}"
+    assert said["xor-soft-without-rate"] == "0.00003"
+    below = report.all_rates(found, "subtract")
+    assert [*below[1.0]] == [0.00003, 0.0001, 0.0003, *study.RATES["sgd"]]
+    means = {rho: max(seen.mean() for seen in by.values()) for rho, by in below.items()}
+    assert means[1.0] > means[0.0] > 60 > float(said["xor-soft-without-most"])
+    assert int(said["xor-soft-without"]) == 0 < 25 < int(said["xor-soft-with"])
+    for cell, summary in by_cell.items():
+        if cell.task == "rows" and summary["gain"]["verdict"] != "not learnt":
+            assert not summary["flat"]
+        if cell.peak == "low":
+            assert summary["gain"]["verdict"] != "harm"
+        if (cell.peak, cell.task) == ("tall", "xor"):
+            assert summary["gain"]["verdict"] == "not learnt"
+
+
+def test_the_exercise_by_hand():
+    """Largest root of the recurrent step, and the bound at its edge."""
+    sizes = {}
+    for V in (0.0, 0.5, 2.0):
+        for rho, J in ((1, -4.2), (0, 0.8)):
+            c = 6.25 * V / 2
+            step = np.array([[J, c], [J, 0.5 + c]])
+            sizes[V, rho] = np.abs(np.linalg.eigvals(step)).max()
+    found = [round(float(sizes[V, rho]), 2) for V in (0.0, 0.5, 2.0) for rho in (1, 0)]
+    assert found == [4.2, 0.8, 2.87, 2.72, 3.21, 7.5]
+    assert np.exp(outcomes.rate_bound(0.8, 1.0, 0.5, 2.0)) == pytest.approx(1.2229, abs=1e-3)

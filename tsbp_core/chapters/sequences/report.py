@@ -1,0 +1,304 @@
+"""What chapters 11 and 14 say of the recurrent networks: the cells that were run, and words.
+
+``found``: by task, its parts, as ``load`` gives them. ``by_cell``: outcomes of the cells that were
+run, as ``cells`` gives them.
+"""
+
+import itertools
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from tsbp_core.chapters.growth.probe import growth_bound
+from tsbp_core.chapters.sequences import outcomes, study, training, xor_rates
+from tsbp_core.chapters.sequences.study import OPTIMIZERS, PEAKS, RESETS, RHOS, Group
+from tsbp_core.lab import results
+from tsbp_core.lab.statistics import interval_text
+
+TITLES = {
+    "rows": "digits, row by row",
+    "vowels": "spoken vowels",
+    "xor": "delayed XOR",
+    "pixels": "digits, pixel by pixel",
+    "shuffled": "digits, shuffled pixels",
+}
+CLASSES = {"rows": 10, "vowels": 9, "xor": 2, "pixels": 10, "shuffled": 10}
+STEPS = {"rows": 32, "vowels": 29, "xor": 64, "pixels": 64, "shuffled": 64}
+KINDS = {"zero": "hard", "subtract": "soft"}
+NAMES = {"adam": "Adam", "sgd": "SGD"}
+
+
+class Cell(NamedTuple):
+    """A cell of the plan."""
+
+    peak: str
+    task: str
+    reset: str
+    optimizer: str
+
+    @property
+    def group(self):
+        """The networks that it is part of."""
+        return Group(self.task, self.reset, self.peak)
+
+    @property
+    def title(self):
+        """In words, but for the surrogate."""
+        return f"{TITLES[self.task]}, {KINDS[self.reset]}, {NAMES[self.optimizer]}"
+
+
+CELLS = [Cell(*names) for names in itertools.product(PEAKS, study.data.TASKS, RESETS, OPTIMIZERS)]
+
+
+def load(folder=results.RESULTS / "sequences"):
+    """The results so far: by task its parts, none of a task that was not run."""
+    store = study.Store(folder)
+    return {task: store.task(task) for task in study.data.TASKS}
+
+
+def final(found, group):
+    """The networks of a group that decide, each method at its own best rate; None if not run."""
+    return found[group.task].get(f"{group.name}/final")
+
+
+def cells(found):
+    """Outcomes of each cell that was run, by ``Cell``."""
+    return {
+        cell: outcomes.cell(found[cell.task], cell.group.name, cell.optimizer, CLASSES[cell.task])
+        for cell in CELLS
+        if final(found, cell.group)
+    }
+
+
+def curves(part, optimizer):
+    """Validation accuracy in percent of each look and seed, by rho: [look, seed]."""
+    seen = 100.0 * np.array(part["validation"])
+    return {rho: seen[:, study.rows(part, optimizer, rho)] for rho in RHOS}
+
+
+def by_rate(sweep, optimizer):
+    """Last validation accuracy in percent of each seed, by rho and rate."""
+    last = 100.0 * np.array(sweep["validation"][-1])
+    rates = sorted({rate for name, rate, *_ in sweep["methods"] if name == optimizer})
+    return {
+        rho: {rate: last[study.rows(sweep, optimizer, rho, rate)] for rate in rates} for rho in RHOS
+    }
+
+
+def all_rates(found, reset):
+    """``by_rate`` of the delayed XOR with SGD and the low surrogate, on the grid and below it."""
+    below = by_rate(results.load(xor_rates.NAME)["results"][f"low/{reset}"], "sgd")
+    grid = by_rate(found["xor"][f"low/{reset}/sweep"], "sgd")
+    return {rho: below[rho] | grid[rho] for rho in RHOS}
+
+
+def verdicts(by_cell, peak, of="gain"):
+    """Verdicts of the cells of a surrogate that were run: "gain" in the end, or "speed"."""
+    return [found[of]["verdict"] for cell, found in by_cell.items() if cell.peak == peak]
+
+
+def tally(by_cell, peak, of="gain"):
+    """How many cells have each verdict, in words, the most frequent first."""
+    counts = Counter(verdicts(by_cell, peak, of)).most_common()
+    return ", ".join(f"{word} {n}" for word, n in counts)
+
+
+def signs(found):
+    """Median of ``outcomes.added_growth`` of each group that was run, by when: first, last."""
+    return {
+        group: {w: float(np.nanmedian(outcomes.added_growth(part, w))) for w in ("first", "last")}
+        for group in study.groups()
+        if (part := final(found, group))
+    }
+
+
+def expected(group, added):
+    """Whether the term adds to the growth where h is above chapter 10's bound, and only there."""
+    lif = group.net.lif
+    return (added > 0) == (lif.surrogate.scale > growth_bound(lif))
+
+
+def against(found):
+    """Groups whose sign is not the expected one, by when."""
+    return {
+        when: [group for group, added in signs(found).items() if not expected(group, added[when])]
+        for when in ("first", "last")
+    }
+
+
+def rules(found, by_cell):
+    """The plan's word on its rules; None while cells are missing."""
+    low, tall, faster = (
+        verdicts(by_cell, peak, of)
+        for peak, of in (("low", "gain"), ("tall", "gain"), ("low", "speed"))
+    )
+    whole = len(by_cell) == len(CELLS)
+    tells = "refuted" if any(against(found).values()) else "stands"
+    return {
+        "keep, in the end": outcomes.rule(low, "help", "harm"),
+        "keep, for speed": outcomes.rule(faster, "faster", "slower"),
+        "drop": outcomes.rule(tall, "harm", "help"),
+        "bound": tells if whole else None,
+    }
+
+
+def gain_text(summary):
+    """Gain at the end with its interval, in points."""
+    return interval_text(*(summary["gain"][key] for key in ("mean", "low", "high")))
+
+
+def speed_text(summary):
+    """Ratio of updates with its interval."""
+    ratio = (2 ** summary["speed"][key] for key in ("mean", "low", "high"))
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*ratio)
+
+
+def state(by_cell):
+    """Which cells are missing, and what follows, as a sentence."""
+    if len(by_cell) == len(CELLS):
+        return f"All {len(CELLS)} cells were run."
+    ran = {cell.task for cell in by_cell}
+    none = " and ".join(f'"{TITLES[task]}"' for task in study.data.TASKS if task not in ran)
+    return (
+        f"Of {len(CELLS)} cells {len(by_cell)} were run"
+        + (f"; of {none} there are none yet" if none else "")
+        + ". While cells are missing, none of the plan's rules has a verdict."
+    )
+
+
+def microseconds(found, task):
+    """Time of one step of an update, forward and back, of all networks of a group: its median."""
+    steps = STEPS[task]
+    parts = [part for name, part in found[task].items() if name.endswith("final")]
+    taken = [part["seconds"] / part["updates"][-1] / steps for part in parts]
+    return 1e6 * float(np.median(taken))
+
+
+def learnt(found, cell):
+    """How many networks of a cell are right beyond the plan's bar in the test, by rho; and all."""
+    part = final(found, cell.group)
+    chance = 1.0 / CLASSES[cell.task]
+    right = np.array(part["test"]) >= chance + outcomes.LEARNT * (1.0 - chance)
+    own = {rho: right[study.rows(part, cell.optimizer, rho)] for rho in RHOS}
+    return {rho: int(values.sum()) for rho, values in own.items()}, len(own[1.0])
+
+
+def of_cells(by_cell):
+    """Gain, ratio of updates and both ends of each cell: "low-xor-subtract-sgd-gain" and so on."""
+    said = {}
+    for cell, summary in by_cell.items():
+        name = "-".join(cell)
+        said |= {
+            f"{name}-gain": gain_text(summary),
+            f"{name}-speed": speed_text(summary),
+            f"{name}-with": f"{summary['ends'][0]:.1f}",
+            f"{name}-without": f"{summary['ends'][1]:.1f}",
+        }
+    return said
+
+
+def of_counts(by_cell):
+    """How many cells have which verdict, and which were run."""
+    flat = [summary["flat"] for summary in by_cell.values()]
+    edges = [any(summary["edge"]) for summary in by_cell.values()]
+    said = {
+        "state": state(by_cell),
+        "ran": len(by_cell),
+        "planned": len(CELLS),
+        "looks": outcomes.COMPARISONS,
+        "margin": f"{outcomes.MARGIN:g}",
+        "seeds": len(study.FINAL_SEEDS),
+        "unfinished": flat.count(False),
+        "edges": edges.count(True),
+    }
+    for peak, of in itertools.product(PEAKS, ("gain", "speed")):
+        found = verdicts(by_cell, peak, of)
+        said[f"{peak}-cells"] = len(found)
+        said[f"{peak}-{of}"] = tally(by_cell, peak, of)
+    harmed = [s["gain"]["mean"] for s in by_cell.values() if s["gain"]["verdict"] == "harm"]
+    said["harmed"] = f"{-max(harmed):.0f} to {-min(harmed):.0f}"
+    return said
+
+
+def of_xor(found):
+    """Who learns the delayed XOR with SGD and the low surrogate, and at which rates.
+
+    "most" is the best network on the plan's grid, "best" the highest mean over all rates, at
+    "rate", and "there" the best network at it.
+    """
+    said = {}
+    for reset, kind in KINDS.items():
+        own, said["xor-seeds"] = learnt(found, Cell("low", "xor", reset, "sgd"))
+        grid = by_rate(found["xor"][f"low/{reset}/sweep"], "sgd")
+        tried = all_rates(found, reset)
+        for rho, name in ((1.0, "with"), (0.0, "without")):
+            means = {rate: seen.mean() for rate, seen in tried[rho].items()}
+            best = max(means, key=means.get)
+            said |= {
+                f"xor-{kind}-{name}": own[rho],
+                f"xor-{kind}-{name}-most": f"{max(seen.max() for seen in grid[rho].values()):.0f}",
+                f"xor-{kind}-{name}-best": f"{means[best]:.0f}",
+                f"xor-{kind}-{name}-rate": f"{best:.5f}".rstrip("0"),
+                f"xor-{kind}-{name}-there": f"{tried[rho][best].max():.0f}",
+            }
+    return said
+
+
+def untrained(found, key, **chosen):
+    """Least and most, over the groups chosen, of a median over seeds before training."""
+    groups = [g for g in signs(found) if all(getattr(g, k) == v for k, v in chosen.items())]
+    medians = [np.median(final(found, group)["first"][key]) for group in groups]
+    return min(medians), max(medians)
+
+
+def of_gradients(found):
+    """How the gradients of the same untrained weights differ, and where a sign is not expected."""
+    wrong, between = against(found), "{:.2f} to {:.2f}".format
+    named = sorted({(g.peak, KINDS[g.reset]) for groups in wrong.values() for g in groups})
+    grown = np.exp(untrained(found, "growth/net/rho=0", peak="low", reset="subtract"))
+    xor = final(found, Group("xor", "subtract", "low"))["first"]
+    return {
+        **{f"against-{when}": len(groups) for when, groups in wrong.items()},
+        "against": "; ".join(f"{peak}, {kind} reset" for peak, kind in named) or "none",
+        "groups": len(signs(found)),
+        "low-growth": between(*grown),
+        "tall-cosines": between(*untrained(found, "cosine", peak="tall")),
+        "xor-longer": f"{1 / np.median(xor['ratio']):.0f}",
+    }
+
+
+def starting_norm(seeds=study.SWEEP_SEEDS):
+    """Spectral norm of the first recurrent weights: its mean over seeds, on the delayed XOR."""
+    net = Group("xor", "subtract", "low").net
+    task = study.data.delayed_xor()
+    first = training.initial_weights(task, net, training.Settings(), list(seeds))
+    return float(np.linalg.norm(first.V.numpy(), 2, axis=(1, 2)).mean())
+
+
+def of_setting(found):
+    """What the tasks and the networks are made of."""
+    untimed = [
+        summary
+        for summary in cells(found).values()
+        if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
+    ]
+    lifs = {kind: Group("xor", reset, "low").net.lif for reset, kind in KINDS.items()}
+    return {
+        **{f"bound-{kind}": f"{growth_bound(lif):.2f}" for kind, lif in lifs.items()},
+        "norm": f"{starting_norm():.1f}",
+        "networks": len(study.sweep_methods()),
+        "untimed": f"{len(untimed)} cell{'s' * (len(untimed) != 1)}",
+        "microseconds": f"{microseconds(found, 'xor'):.0f}",
+        "hold": study.data.HOLD,
+        "cue": study.data.CUE,
+        "gap": study.data.GAP,
+        "answer": study.data.ANSWER,
+    }
+
+
+def phrases(found, by_cell):
+    """All values of chapter 11's text."""
+    said = of_cells(by_cell) | of_counts(by_cell) | of_xor(found)
+    said |= of_gradients(found) | of_setting(found)
+    return {key: str(value) for key, value in said.items()}

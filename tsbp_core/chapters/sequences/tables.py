@@ -1,0 +1,89 @@
+"""The tables of chapter 11; arguments as ``report`` has them."""
+
+import numpy as np
+
+from tsbp_core import page
+from tsbp_core.chapters.sequences import report
+from tsbp_core.chapters.sequences.study import data
+
+RULES = {
+    "keep, in the end": (
+        "Low: keep the term for what is learnt in the end",
+        "half of {} cells help, none harms",
+        ("low", "gain"),
+    ),
+    "keep, for speed": (
+        "Low: keep the term for speed",
+        "half of {} are faster, none slower",
+        ("low", "speed"),
+    ),
+    "drop": (
+        "Tall: drop it",
+        "half of {} are harmed, none helped",
+        ("tall", "gain"),
+    ),
+}
+
+
+def _rates(summary):
+    marked = zip(summary["rates"], summary["edge"], strict=True)
+    return " and ".join(f"{rate:g}{'*' * edge}" for rate, edge in marked)
+
+
+def cells_table(by_cell, peak):
+    """Outcomes of the cells of a surrogate that were run."""
+    rows = []
+    for task in data.TASKS:
+        own = {c: s for c, s in by_cell.items() if (c.peak, c.task) == (peak, task)}
+        rows += [report.TITLES[task]] * bool(own)
+        for cell, found in own.items():
+            mark = "" if found["flat"] else "†"
+            rows.append(
+                (
+                    f"{report.KINDS[cell.reset]}, {report.NAMES[cell.optimizer]}{mark}",
+                    "{:.1f} and {:.1f}".format(*found["ends"]),
+                    f"{report.gain_text(found)} {found['gain']['verdict']}",
+                    f"{report.speed_text(found)} {found['speed']['verdict']}",
+                    _rates(found),
+                )
+            )
+    heads = "reset, optimiser", "right, %", "in the end", "ratio of updates", "rates"
+    return page.table(heads, rows)
+
+
+def rules_table(found, by_cell):
+    """What the plan wanted to know, what it asks for, what was seen so far, and its word."""
+    words = report.rules(found, by_cell)
+    half, rows = len(report.CELLS) // 2, []
+    for key, (text, asks, of) in RULES.items():
+        seen = f"{len(report.verdicts(by_cell, *of))} run: {report.tally(by_cell, *of)}"
+        rows.append((text, asks.format(half), seen, words[key] or "none yet"))
+    wrong, all_of_them = report.against(found), len(report.signs(found))
+    seen = "{} and {} of {} have it not (before and after training)".format(
+        len(wrong["first"]), len(wrong["last"]), all_of_them
+    )
+    text = "Credit grows faster with the term above chapter 10's bound, and not below"
+    rows.append((text, "every group has that sign", seen, words["bound"] or "none yet"))
+    return page.table(("rule", "it stands if", "so far", "verdict"), rows)
+
+
+def gradients_table(found):
+    """What the term adds to the growth of credit, and the two gradients' lengths and cosine."""
+    rows = []
+    for group, added in report.signs(found).items():
+        first, last = (report.final(found, group)[when] for when in ("first", "last"))
+        factors = (
+            f"{np.exp(added[w]):.3f}{'' if report.expected(group, added[w]) else '‡'}"
+            for w in ("first", "last")
+        )
+        lengths = (f"{np.nanmedian(np.array(p['ratio'], float)):.2g}" for p in (first, last))
+        cosines = (f"{np.nanmedian(np.array(p['cosine'], float)):.2f}" for p in (first, last))
+        rows.append(
+            (
+                f"{group.peak}, {report.KINDS[group.reset]}",
+                report.TITLES[group.task],
+                *(" → ".join(pair) for pair in (factors, lengths, cosines)),
+            )
+        )
+    heads = "surrogate, reset", "task", "growth, factor a step", "length", "cosine"
+    return page.table(heads, rows)
