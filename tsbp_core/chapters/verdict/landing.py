@@ -38,10 +38,11 @@ def of_toy_and_cost():
     """What one neuron gains, and what the term costs a dense layer in fused code."""
     usual = Condition("zero", "random", "adam", 1.0)
     gain = toy.gain(*conditions.pair(toy.load("main"), usual))
-    price = cost.prices(results.load("overhead")["results"])["fused, dense"]
+    prices = cost.prices(results.load("overhead")["results"])
     return {
         "index-gain": "{:.2f} [{:.2f}, {:.2f}]".format(*gain),
-        "index-price": cost.percent(price),
+        "index-price": cost.percent(prices["fused, dense"]),
+        "index-price-plain": cost.percent(prices["plain autograd, dense"]),
     }
 
 

@@ -5,12 +5,14 @@ import numpy as np
 from tsbp_core import LIF, surrogates
 from tsbp_core.chapters.cifar10 import outcomes, plan
 from tsbp_core.chapters.cost import outcomes as cost
+from tsbp_core.chapters.frameworks.defaults import SURROGATES
 from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import report, verdicts
-from tsbp_core.chapters.growth.plan import MAIN, Cell
+from tsbp_core.chapters.growth.plan import MAIN, Cell, family
 from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.toy import presets
 from tsbp_core.chapters.verdict import effects as settings
+from tsbp_core.chapters.verdict.claim import signs
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import interval_text
 
@@ -82,8 +84,17 @@ def of_spike_times(ends, momentum):
     ]
     tall = [cell for cell in MAIN if cell.height >= 5]
     lost = [untuned(verdicts.record(verdicts.load()[cell.name])) for cell in tall]
+    within = [cell for cell in family("verdict") if cell.multiple <= 1.0]
+    verdict = report.count(ends, within)
+
+    def shown(method):
+        return ", ".join(f"{ends[cell.name]['ends'][method]:.0f}" for cell in narrower)
+
     return {
-        "narrower": ", ".join(f"{ends[cell.name]['ends'][0]:.0f}" for cell in narrower),
+        "within-equal": str(verdict["equal"]),
+        "within-help": str(verdict["help"]),
+        "narrower": shown(0),
+        "narrower-without": shown(1),
         "rates-better": str(sum(mean > 0 for mean in usual)),
         "rates-tried": str(len(usual)),
         "rates-gains": report.between(usual, "{:+.1f}"),
@@ -100,10 +111,23 @@ def untuned(record):
 
 
 def of_toy():
-    """One neuron with a tall surrogate: the playground's third button, in decades."""
+    """One neuron: decades with a tall surrogate, the playground's third button; cases with SGD."""
     made = results.load("toy-presets")["results"]
     tall = next(p for p in presets.PRESETS if p.name == "A surrogate too tall")
-    return {"toy-tall": interval_text(*presets.gain(made, tall.name))}
+    helps, _, cases = signs(settings.toy_gains("sgd", "strict"))
+    return {
+        "toy-tall": interval_text(*presets.gain(made, tall.name)),
+        "toy-sgd-strict": f"{helps} of {cases}",
+    }
+
+
+def of_peaks():
+    """How high h is at the threshold, by libraries' defaults and with slope 25 and area 1."""
+    peaks = [float(surrogate.derivative(np.zeros(()))) for surrogate in SURROGATES.values()]
+    return {
+        "default-peaks": report.between(peaks, "{:g}"),
+        "sigmoid-peak": f"{surrogates.Sigmoid(1 / 25, unit='area').scale:g}",
+    }
 
 
 def of_sequences():
@@ -122,10 +146,10 @@ def of_sequences():
 def phrases(effects):
     """All values of chapter 14's text; ``effects``: as ``of_effects`` takes them."""
     families = verdicts.by_family()
-    growth = report.phrases(*families.values())
-    trained = of_spike_times(families["verdict"], families["momentum"])
-    said = of_effects(effects) | growth | trained | of_toy() | of_rates() | of_cost() | of_steps()
-    return said | of_sequences()
+    trained = report.phrases(*families.values())
+    trained |= of_spike_times(families["verdict"], families["momentum"]) | of_sequences()
+    trained |= of_effects(effects) | of_toy() | of_rates()
+    return trained | of_cost() | of_steps() | of_peaks()
 
 
 def wrong(claims):
