@@ -22,15 +22,13 @@ two rates; they alone decide what follows. The test part chooses nothing.
 
 Primary outcome, "ends": test accuracy after the last update, in points, rho = 1 minus rho = 0,
 paired over the 35 seeds. Student's t interval, Bonferroni over the 20 cells of a surrogate. With a
-margin of 2 points:
-    equal  the interval lies within -2 to +2
-    help   it lies above 0 (and not within)      harm  it lies below 0 (and not within)
-    open   all else
-A network whose logits are not finite is right nowhere. Where neither method's mean is a quarter of
-the way from chance to all right, the cell is "not learnt", whatever the difference. A cell is flat
-if for both methods the training loss of the last stretch between looks (median over networks) is
-less than 0.02, or less than 5 %, below that of the stretch before; where it is not, the cell is
-said to be unfinished.
+margin of 2 points the cell is "equal" if the interval lies within -2 to +2, "help" if it lies above
+0 (and not within), "harm" if it lies below 0 (and not within), and "open" in all else. A network
+whose logits are not finite is right nowhere. Where neither method's mean is a quarter of the way
+from chance to all right, the cell is "not learnt", whatever the difference. A cell is flat if for
+both methods the training loss of the last stretch between looks (median over networks) is less than
+0.02, or less than 5 %, below that of the stretch before; where it is not, the cell is said to be
+unfinished.
 
 Secondary, "speed": updates until the validation accuracy is first nine tenths of the way from
 chance to the lower of the two methods' mean last ones, by straight lines between looks; log2 of the
@@ -40,6 +38,7 @@ factor of 1.25 both ways; else open.
 Without verdicts: the sweep's accuracies rate by rate.
 
 What would refute what the book says, read off all cells of a surrogate:
+
 1. "Spike times matter, so keep the term" is about "low". It stands for what is learnt in the end if
    at least half of the 20 cells help and none harms; it is refuted if at least half are equal or
    harmed; else undecided. It stands for speed by the same count of faster and slower.
@@ -51,6 +50,7 @@ What would refute what the book says, read off all cells of a surrogate:
    both, before and after training. The bound tells if the median over the final networks of the
    difference (``outcomes.added_growth``) has the expected sign in every group, before training and
    after; the groups where it has not are named.
+
 The length and direction of the two gradients, of the same weights, are described without verdicts.
 
 Number of looks: 20 cells for each surrogate. What is run first is decided by the order of
