@@ -64,8 +64,9 @@ test: book  ## Lint, build the book, run all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-pdf: book  ## Print the whole book into _build/book.pdf (needs Chromium)
+pdf: book  ## Print the whole book into _build/html/book.pdf, and take pictures of its pages (needs Chromium)
 	$(BIN)/python book/pdf.py
+	@$(BIN)/python book/pictures.py
 
 lab: book  ## Open the pages as notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir _build/lab --LabApp.default_url=/lab/tree/index.ipynb

@@ -3,6 +3,7 @@
 import html
 import re
 import runpy
+import struct
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -74,6 +75,25 @@ def test_page_says_what_it_is_about(name):
     assert re.findall(r'<meta property="og:title" content="([^"<&]+)', text)
 
 
+def test_a_page_with_something_to_see_gets_a_picture_of_its_own(tmp_path, browser):
+    """Its explorer as it stands after a guess, small, and in the page's address of a picture."""
+    pictures = runpy.run_path(str(ROOT / "book" / "pictures.py"))
+    (tmp_path / "_static").mkdir()
+    tag = '<meta property="og:image" content="https://a.b/_static/{}" />'
+    for name in ("01-neuron", "10-growth", "glossary"):
+        text = built(name).replace("<title>", tag.format("book.png") + "<title>")
+        (tmp_path / f"{name}.html").write_text(text)
+    page = browser.new_page(device_scale_factor=2)
+    assert pictures["add"](page, tmp_path, "A book") == 2
+    made = {path.stem: path.read_bytes() for path in (tmp_path / "_static").rglob("*.png")}
+    assert sorted(made) == ["01-neuron", "10-growth"]
+    for name, file in made.items():
+        assert struct.unpack(">II", file[16:24]) == (1200, 630)
+        assert 20_000 < len(file) < 200_000
+        assert tag.format(f"pictures/{name}.png") in (tmp_path / f"{name}.html").read_text()
+    assert tag.format("book.png") in (tmp_path / "glossary.html").read_text()
+
+
 def blocks():
     """Label, text and solution of each exercise in the notebooks, in order."""
     for path in CHAPTERS:
@@ -102,7 +122,7 @@ def anchors(text):
     return set(re.findall(r'\sid="([^"]+)"', text)) | set(re.findall(r'<a name="([^"]+)"', text))
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "genindex", "py-modindex", "prf-prf", "search"])
 def test_links_inside_the_book_lead_somewhere(name):
     text = re.sub(r"<script.*?</script>", "", built(name), flags=re.S)
     wrong = []
