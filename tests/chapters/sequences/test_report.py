@@ -94,7 +94,7 @@ def test_words_of_a_cell(by_cell):
     assert report.speed_text(speed).startswith("0.2")
     assert speed["speed"]["mean"] < 0
     words = explorers.describe(cell, summary)
-    assert words.startswith("delayed XOR, soft, SGD, low surrogate")
+    assert words.startswith("Delayed XOR, soft, SGD, low surrogate")
     assert "still falling" in words
     assert "points: help." in words
 
@@ -188,6 +188,10 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         if group.peak == "low":
             assert np.median(first[group]["ratio"]) < 1
     assert said["against"] == "tall, soft reset"
+    for group, added in report.signs(found).items():
+        differ = outcomes.added_growth(report.final(found, group), "last")
+        median = np.median(differ[differ != 0])
+        assert report.expected(group, median) == report.expected(group, added["last"])
     assert said["xor-hard-without-rate"] == "0.001" == f"{study.RATES['sgd'][0]:g}"
     assert said["xor-soft-without-rate"] == "0.00003"
     below = report.all_rates(found, "subtract")

@@ -38,8 +38,9 @@ def describe(cell, summary):
         for rate, edge in zip(summary["rates"], edges, strict=True)
     )
     return (
-        f"{cell.title}, {cell.peak} surrogate, learning rates {rates}: {ends[0]:.1f} % of the test "
-        f"with the term, {ends[1]:.1f} without. Gain {report.gain_text(summary)} points: "
+        f"{cell.title[0].upper()}{cell.title[1:]}, {cell.peak} surrogate, learning rates {rates}: "
+        f"{ends[0]:.1f} % of the test with the term, {ends[1]:.1f} without. Gain "
+        f"{report.gain_text(summary)} points: "
         f"{summary['gain']['verdict']}. Updates to the target, with over without: "
         f"{report.speed_text(summary)}, {summary['speed']['verdict']}. The loss is "
         f"{'flat' if summary['flat'] else 'still falling'}."
@@ -55,8 +56,7 @@ def learning_curves():
     ends = Series("a network's end, ρ = 1", "complete", "dots"), Series("ρ = 0", "dropped", "dots")
     return Explorer(
         "Who learns, and how soon?",
-        "Choose spoken vowels: who is sooner, and who is better in the end? Then the delayed XOR "
-        "with SGD and the soft reset. Then the tall surrogate.",
+        "Where is one method sooner, and both as good in the end? Where does only one learn?",
         {
             "task": choice("task", tasks, label=report.TITLES.get),
             "peak": choice("surrogate", tuple(study.PEAKS)),

@@ -258,12 +258,17 @@ def of_gradients(found):
     named = sorted({(g.peak, KINDS[g.reset]) for groups in wrong.values() for g in groups})
     grown = np.exp(untrained(found, "growth/net/rho=0", peak="low", reset="subtract"))
     xor = final(found, Group("xor", "subtract", "low"))["first"]
+    after = [
+        outcomes.added_growth(final(found, g), "last") for g in signs(found) if g.peak == "tall"
+    ]
     return {
         **{f"against-{when}": len(groups) for when, groups in wrong.items()},
         "against": "; ".join(f"{peak}, {kind} reset" for peak, kind in named) or "none",
         "groups": len(signs(found)),
         "low-growth": between(*grown),
         "tall-cosines": between(*untrained(found, "cosine", peak="tall")),
+        "same": sum((added == 0).sum() for added in after),
+        "tall-networks": sum(len(added) for added in after),
         "xor-longer": f"{1 / np.median(xor['ratio']):.0f}",
     }
 

@@ -107,7 +107,7 @@ LOOKS = 20
 SKIP, BACK = 4, 10
 """Steps before the end where a credit's growth begins to be followed, and for how many."""
 CODE = 1
-"""Version of the code that decides a part's numbers: neuron, surrogates, data, networks, training.
+"""Version of the code that decides a part's numbers (neuron, surrogates, data, networks, training).
 
 Raise it with a change there after which the same settings could give another number; the parts
 that there are will then be computed anew. A change of words, names or speed is none.

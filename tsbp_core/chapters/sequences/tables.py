@@ -9,17 +9,17 @@ from tsbp_core.chapters.sequences.study import data
 RULES = {
     "keep, in the end": (
         "Low: keep the term for what is learnt in the end",
-        "half of {} cells help, none harms",
+        "at least half of {} cells help, none harms",
         ("low", "gain"),
     ),
     "keep, for speed": (
         "Low: keep the term for speed",
-        "half of {} are faster, none slower",
+        "at least half of {} are faster, none slower",
         ("low", "speed"),
     ),
     "drop": (
         "Tall: drop it",
-        "half of {} are harmed, none helped",
+        "at least half of {} are harmed, none helped",
         ("tall", "gain"),
     ),
 }
