@@ -53,9 +53,7 @@ inputs:
 # anything else that chapters read changed.
 book: $(READY) inputs  ## Build the book into _build/html
 	@cmp -s _build/inputs _build/inputs.built || rm -rf _build/.jupyter_cache _build/.doctrees
-	@$(BIN)/python book/execute.py
-	$(BIN)/jupyter-book build book -W -n --keep-going
-	@$(BIN)/python book/notebooks.py
+	@$(BIN)/python book/build.py
 	@cp _build/inputs _build/inputs.built
 	@echo "The book is built. Open $(CURDIR)/$(PAGES)/index.html"
 

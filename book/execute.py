@@ -17,13 +17,7 @@ def execute(cache, timeout=90):
     cache = get_cache(cache)
     for path in sorted(BOOK.glob("*.ipynb")):
         cache.add_nb_to_project(path)
-    executor = load_executor(
-        "local-parallel", cache, logger=logging.getLogger("silent")
-    )
+    silent = logging.getLogger("silent")
+    silent.setLevel(logging.CRITICAL)
+    executor = load_executor("local-parallel", cache, logger=silent)
     return executor.run_and_cache(timeout=timeout)
-
-
-if __name__ == "__main__":
-    logging.getLogger("silent").setLevel(logging.CRITICAL)
-    done = execute(BOOK.parent / "_build" / ".jupyter_cache")
-    print(f"executed {len(done.succeeded)} notebooks")

@@ -112,12 +112,17 @@ def cells(name, pieces, code):
     return made + [code_cell(cell, folded=True) for cell in left]
 
 
+DRAWN = re.compile("<svg.*?</svg>", re.S)
+"""Pictures on a page, most of its tags; a copy draws its own."""
+
+
 def articles(built):
     """What is between the margins of each built page."""
     toc = (BOOK / "_toc.yml").read_text()
     found = {}
     for name in re.findall(r"(?:file|root): (\S+)", toc):
         text = (built / f"{name}.html").read_text()
+        text = DRAWN.sub("", text)
         only = SoupStrainer("article")
         found[name] = BeautifulSoup(text, "html.parser", parse_only=only)
     return found

@@ -45,6 +45,7 @@ def missing_compiler():
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs_compiler: skipped where torch finds no C++ compiler")
+    config.addinivalue_line("markers", "slow: minutes; python -m pytest -m slow runs these")
 
 
 def pytest_runtest_setup(item):

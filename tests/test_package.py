@@ -105,7 +105,9 @@ def needs_torch(tree):
     return any(name.split(".")[0] == "torch" for name in names)
 
 
-@pytest.mark.parametrize("chapter", ["index", "playground", "01", "02", "03", "04", "05", "09", "10", "13"])
+@pytest.mark.parametrize(
+    "chapter", ["index", "playground", "01", "02", "03", "04", "05", "09", "10", "13"]
+)
 def test_chapters_that_need_no_torch_do_not_import_it(chapter):
     (path,) = (Path(__file__).parents[1] / "book").glob(f"{chapter}*.ipynb")
     cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
