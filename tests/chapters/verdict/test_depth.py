@@ -11,7 +11,7 @@ def reach(surrogate, norm, seed=0):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_chapter_13_on_deep_networks(seed):
+def test_chapter_14_on_deep_networks(seed):
     length, spikes = reach(surrogates.Rectangle(), False, seed)
     assert length == 0.0
     assert 0 < spikes[0] < 0.05
