@@ -93,9 +93,9 @@ def whole():
     return 50_000 * sum(map(training_gflop, epochs())) / 1e6
 
 
-def of_counting(found):
+def of_counting(studies):
     """What training takes, in operations and in time."""
-    spent = np.concatenate([test[1:] for test in found.tests().values()], axis=1)
+    spent = np.concatenate([test[1:] for test in studies.tests().values()], axis=1)
     minutes, pflop = spent
     speed = 1e6 * pflop.sum() / (60 * minutes.sum())
     step, total, _ = theirs()
@@ -134,7 +134,7 @@ def of_neuron():
     }
 
 
-def undone(found):
+def undone(studies):
     """What undoing each step of the short recipe does, by name.
 
     Returns
@@ -143,7 +143,7 @@ def undone(found):
         Name: change of accuracy in points and times as long, [S] each.
     """
     both = {}
-    for run, record in found.ablation.items():
+    for run, record in studies.ablation.items():
         value = outcomes.accuracy(record), outcomes.spent(record)[0][-1]
         both.setdefault(run.name, []).append(value)
     short, minutes = np.transpose(both.pop("recipe"))
@@ -162,40 +162,40 @@ def corrected(changes):
     return level, {name: t_interval(change, level) for name, (change, _) in changes.items()}
 
 
-def of_ablation(found):
+def of_ablation(studies):
     """What each step of the recipe buys."""
-    changes = undone(found)
+    changes = undone(studies)
     level, wide = corrected(changes)
     said = {}
     for name, (change, longer) in changes.items():
         said[f"undo-{name}"] = interval_text(change.mean(), *t_interval(change))
         said[f"time-{name}"] = f"{longer.mean():.2f}"
     same = [changes[name][1].mean() for name in UNCHANGED]
-    short = [outcomes.accuracy(r) for run, r in found.ablation.items() if run.name == "recipe"]
-    pflop = {run.name: outcomes.spent(r)[1][-1] for run, r in found.ablation.items()}
+    short = [outcomes.accuracy(r) for run, r in studies.ablation.items() if run.name == "recipe"]
+    pflop = {run.name: outcomes.spent(r)[1][-1] for run, r in studies.ablation.items()}
     clear = [label(name) for name, (low, high) in wide.items() if low > 0 or high < 0]
     return said | {
         "same-time": f"{min(same):.2f} to {max(same):.2f}",
         "short-level": f"{100 * level:.1f}",
         "short-clear": " and ".join(clear),
         "short-accuracy": f"{np.mean(short):.1f}",
-        "short-seeds": seeds(found.ablation),
+        "short-seeds": seeds(studies.ablation),
         "whitening-flop": f"{100 * (pflop['no-whitening'] / pflop['recipe'] - 1):.0f}",
-        "ablation-time": hours(found.ablation),
+        "ablation-time": hours(studies.ablation),
     }
 
 
-def of_result(found):
+def of_result(studies):
     """Accuracies, the gain by the term, and how active the networks are."""
-    accuracy = found.accuracy()
+    accuracy = studies.accuracy()
     _, low, high = outcomes.gain(accuracy)
     said = {
         "recipe-gain": gain_text(accuracy),
         "recipe-low": f"{low:.2f}",
         "recipe-high": f"{high:+.2f}",
-        "recipe-seeds": seeds(found.runs),
+        "recipe-seeds": seeds(studies.runs),
     }
-    tests = outcomes.pairs(found.runs, lambda record: record["results"]["test"])[""]
+    tests = outcomes.pairs(studies.runs, lambda record: record["results"]["test"])[""]
     neurons = np.array(tests[1.0][0]["neurons"])
     said["recipe-neurons"] = f"{neurons.sum():,}"
     for rho, values in accuracy.items():
@@ -206,22 +206,22 @@ def of_result(found):
             f"spikes-{rho:g}": f"{each @ neurons:,.0f}",
             f"busiest-{rho:g}": f"{each.max():.2f}",
         }
-    for rho, (held_out, *_) in found.curves().items():
+    for rho, (held_out, *_) in studies.curves().items():
         said[f"held-out-{rho:g}"] = f"{held_out[-1]:.2f}"
     return said
 
 
-def of_events(found):
+def of_events(studies):
     """Products that a layer of spikes takes for each addition, were zeros skipped."""
-    tests = outcomes.pairs(found.runs, lambda record: record["results"]["test"])[""]
+    tests = outcomes.pairs(studies.runs, lambda record: record["results"]["test"])[""]
     below = np.mean([test["rates"] for test in tests[1.0]], axis=0)[:-1]
     _, *products = RECIPE.steps * np.array(network.forward_flop(net())) / 2
     return {"share-events": f"{sum(products) / (below @ products):.0f}"}
 
 
-def of_reporting(found):
+def of_reporting(studies):
     """What a better number costs nothing to get."""
-    plain, flips = free(found)
+    plain, flips = free(studies)
     scatter = plain.std(ddof=1)
     return {
         "for-free": f"{flips.max() - plain.mean():.1f}",
@@ -242,23 +242,23 @@ def of_gpu():
     return said
 
 
-def phrases(found):
+def phrases(studies):
     """All values of chapter 13's text."""
     said = of_neuron() | of_gpu() | of_budget()
     for part in (of_counting, of_ablation, of_result, of_events, of_reporting):
-        said |= part(found)
+        said |= part(studies)
     return said
 
 
-def free(found):
+def free(studies):
     """Test accuracy of each run in %, plain and with mirror images added."""
-    tests = [record["results"]["test"] for record in found.runs.values()]
+    tests = [record["results"]["test"] for record in studies.runs.values()]
     return tuple(100 * np.array([test[key] for test in tests]) for key in ("accuracy", "flips"))
 
 
-def ablation_table(found):
+def ablation_table(studies):
     """Each step undone: change of accuracy, its corrected interval, and times as long."""
-    changes = undone(found)
+    changes = undone(studies)
     level, wide = corrected(changes)
     rows = [
         (
@@ -272,10 +272,10 @@ def ablation_table(found):
     return page.table(("undone", "points [95 %]", f"[{level:.1%}]", "times as long"), rows)
 
 
-def result_table(found):
+def result_table(studies):
     """The runs, one row each."""
     rows = []
-    for run, record in sorted(found.runs.items(), key=lambda pair: pair[0].name):
+    for run, record in sorted(studies.runs.items(), key=lambda pair: pair[0].name):
         minutes, pflop = (values[-1] for values in outcomes.spent(record))
         rho = f"{run.settings.reset_gradient:g}"
         test = f"{outcomes.accuracy(record):.2f}"
@@ -299,9 +299,9 @@ def beside_table():
     return page.table(("", "ours", "theirs", "ratio"), rows)
 
 
-def free_table(found):
+def free_table(studies):
     """The same networks, reported in four ways."""
-    plain, flips = free(found)
+    plain, flips = free(studies)
     rows = []
     for how, values in (("plain", plain), ("with flips", flips)):
         rows.append((f"mean of all runs, {how}", f"{values.mean():.2f}"))

@@ -35,12 +35,12 @@ class Studies(NamedTuple):
 
     def larger_curves(self):
         """The same for the larger network, at the middle rates."""
-        found = {}
+        curves = {}
         for key, name in NAMES.items():
             table = outcomes.by_rate(self.larger, key)
             middle = {rho: t[:, plan.MIDDLE] for rho, t in table.items()}
-            found[name] = plan.RATES[key][plan.MIDDLE], middle
-        return found
+            curves[name] = plan.RATES[key][plan.MIDDLE], middle
+        return curves
 
 
 def load():
@@ -63,9 +63,9 @@ def seeds(runs):
     return str(len({run.seed for run in runs}))
 
 
-def of_plan(found):
+def of_plan(studies):
     """What was run."""
-    records = found.grid.values()
+    records = studies.grid.values()
     middle = {
         f"middle-{key}": ", ".join(f"{rate:g}" for rate in rates[plan.MIDDLE])
         for key, rates in plan.RATES.items()
@@ -75,20 +75,20 @@ def of_plan(found):
         "grid-runs": str(len(records)),
         "grid-lost": str(sum(record["results"]["diverged"] for record in records)),
         "grid-flop": f"{next(iter(records))['results']['gflop_per_image']:.2f}",
-        "grid-time": hours(found.grid),
-        "larger-time": hours(found.larger),
-        "factors-time": hours(found.changed),
-        "cifar-seeds": seeds(found.grid),
-        "large-seeds": seeds(found.larger),
-        "factor-seeds": seeds(found.changed),
+        "grid-time": hours(studies.grid),
+        "larger-time": hours(studies.larger),
+        "factors-time": hours(studies.changed),
+        "cifar-seeds": seeds(studies.grid),
+        "large-seeds": seeds(studies.larger),
+        "factor-seeds": seeds(studies.changed),
     }
 
 
-def of_rates(found):
+def of_rates(studies):
     """At equal learning rates, and at those that were announced."""
     said = {}
     for key, rates in plan.RATES.items():
-        table, middle = found.by_rate(key), outcomes.primary(found.grid, key)
+        table, middle = studies.by_rate(key), outcomes.primary(studies.grid, key)
         right = slice(plan.MIDDLE.start + 1, plan.MIDDLE.stop + 1)
         said |= {
             f"gain-{key}-{rate:g}": gain_text(outcomes.at_rate(table, key, rate)) for rate in rates
@@ -97,15 +97,15 @@ def of_rates(found):
         said[f"right-{key}"] = gain_text(further)
         said[f"primary-{key}"] = gain_text(middle)
         said[f"p-{key}"] = f"{statistics.equivalence(middle[1.0] - middle[0.0], plan.MARGIN):.3f}"
-    reached = [outcomes.primary(found.grid, key)[1.0] for key in NAMES]
+    reached = [outcomes.primary(studies.grid, key)[1.0] for key in NAMES]
     return said | {"middle-accuracy": f"{np.mean(reached):.0f}"}
 
 
-def of_best_rates(found):
+def of_best_rates(studies):
     """Each method at its best rate; the range of rates that work."""
     said = {}
     for key, rates in plan.RATES.items():
-        table, losses = found.by_rate(key), found.by_rate(key, outcomes.train_loss)
+        table, losses = studies.by_rate(key), studies.by_rate(key, outcomes.train_loss)
         width = outcomes.robust_width(table, rates)
         said |= {
             f"best-{key}": gain_text(outcomes.own_best(table, losses)),
@@ -119,9 +119,9 @@ def of_best_rates(found):
     return said
 
 
-def of_gradients(found):
+def of_gradients(studies):
     """Length and direction of both gradients, and what length alone would do."""
-    probed = outcomes.probes(found.grid, *PROBED, 1.0)
+    probed = outcomes.probes(studies.grid, *PROBED, 1.0)
     ratio = probed["ratio"][-1]
     start, end = (np.degrees(np.arccos(probed["cosine"][at])) for at in (0, -1))
     said = {
@@ -131,23 +131,23 @@ def of_gradients(found):
     for name, value in (("first", ratio[0]), ("last", ratio[-1])):
         said |= {f"ratio-{name}": f"{value:.2f}", f"shift-{name}": f"{-np.log10(value):.2f}"}
     for key, rates in plan.RATES.items():
-        moved = outcomes.shift(found.by_rate(key), rates)
+        moved = outcomes.shift(studies.by_rate(key), rates)
         said[f"shift-{key}"] = interval_text(moved.mean(), *t_interval(moved))
     return said
 
 
-def of_larger_network(found):
+def of_larger_network(studies):
     """The larger network; how sure its equivalence is, by three standard errors."""
-    reached = [outcomes.accuracy(record) for record in found.larger.values()]
-    edge = outcomes.at_rate(outcomes.by_rate(found.larger, "sgd"), "sgd", 0.3)
+    reached = [outcomes.accuracy(record) for record in studies.larger.values()]
+    edge = outcomes.at_rate(outcomes.by_rate(studies.larger, "sgd"), "sgd", 0.3)
     said = {
         "large-accuracy": f"{min(reached):.0f} to {max(reached):.0f}",
         "large-mean": f"{np.mean(reached):.0f}",
         "large-sgd-0.3": gain_text(edge),
     }
     for key in NAMES:
-        said[f"large-{key}"] = gain_text(outcomes.primary(found.larger, key))
-    rates = outcomes.by_rate(found.larger, "adamw")
+        said[f"large-{key}"] = gain_text(outcomes.primary(studies.larger, key))
+    rates = outcomes.by_rate(studies.larger, "adamw")
     apart = (rates[1.0] - rates[0.0])[:, plan.MIDDLE]
     pooled = statistics.equivalence_pooled(apart, plan.MARGIN)
     return said | {
@@ -159,40 +159,40 @@ def of_larger_network(found):
     }
 
 
-def changes(found):
+def changes(studies):
     """Accuracy by rho, [S], after each change to the small network, "no-change" first."""
-    unchanged = outcomes.at_rate(found.by_rate("adamw"), "adamw", plan.COMPACT.lr)
-    return {"no-change": unchanged, **outcomes.by_change(found.changed)}
+    unchanged = outcomes.at_rate(studies.by_rate("adamw"), "adamw", plan.COMPACT.lr)
+    return {"no-change": unchanged, **outcomes.by_change(studies.changed)}
 
 
-def gains_of_changes(found):
+def gains_of_changes(studies):
     """What the term gains after each change; intervals are corrected for eight looks."""
-    pairs = changes(found)
+    pairs = changes(studies)
     return {name: outcomes.gain(pair, plan.CHANGES_LEVEL) for name, pair in pairs.items()}
 
 
-def map_of_changes(found):
+def map_of_changes(studies):
     """The same, as ``toy.figures.effects_map`` draws it."""
     title = f"AdamW at {plan.COMPACT.lr:g}"
     return {
         ("", name.replace("-", " ").replace("5 soft", "5, soft"), title): gain
-        for name, gain in gains_of_changes(found).items()
+        for name, gain in gains_of_changes(studies).items()
     }
 
 
-def of_changes(found):
+def of_changes(studies):
     """One change at a time: gains, accuracies, and the first layer's gradients."""
-    gains = gains_of_changes(found)
+    gains = gains_of_changes(studies)
     said = {f"{name}-gain": interval_text(*gain) for name, gain in gains.items()}
-    for name, pair in changes(found).items():
+    for name, pair in changes(studies).items():
         for what, rho in (("with", 1.0), ("without", 0.0)):
             said[f"{name}-{what}"] = f"{np.mean(pair[rho]):.1f}"
-    layer = outcomes.by_change(found.changed, outcomes.first_layer)
+    layer = outcomes.by_change(studies.changed, outcomes.first_layer)
     for name, pair in layer.items():
         for what in ("ratio", "cosine"):
             start, end = np.mean([seed[what] for seed in pair[1.0]], axis=0)
             said |= {f"{name}-{what}": f"{start:.2f}", f"{name}-{what}-end": f"{end:.2f}"}
-    same = outcomes.probes(found.grid, "adamw", plan.COMPACT.lr, 1.0)["cosine"][:, 0]
+    same = outcomes.probes(studies.grid, "adamw", plan.COMPACT.lr, 1.0)["cosine"][:, 0]
     clear = [name for name, (_, low, high) in gains.items() if low > 0 or high < 0]
     u = np.linspace(1.0, 1.5, 51)
     factor = np.abs(steps.jacobian_at(u, plan.COMPACT.neuron()))
@@ -206,11 +206,11 @@ def of_changes(found):
     }
 
 
-def of_pairing(found):
+def of_pairing(studies):
     """How many times the seeds an unpaired comparison would need."""
     said = {}
     for key in NAMES:
-        one, other = (t[:, plan.MIDDLE] for t in found.by_rate(key).values())
+        one, other = (t[:, plan.MIDDLE] for t in studies.by_rate(key).values())
         unpaired = one.var(axis=0, ddof=1) + other.var(axis=0, ddof=1)
         paired = (one - other).var(axis=0, ddof=1)
         said |= {
@@ -221,7 +221,7 @@ def of_pairing(found):
     return said
 
 
-def phrases(found):
+def phrases(studies):
     """All values of chapter 7's text."""
     recipe = outcomes.pairs(outcomes.collect("headline"))[""]
     said = {"headline-gain": gain_text(recipe)}
@@ -234,36 +234,36 @@ def phrases(found):
         of_changes,
         of_pairing,
     ):
-        said |= part(found)
+        said |= part(studies)
     return said
 
 
-def announced_table(found):
+def announced_table(studies):
     """The announced outcome with both optimisers: gains, and the test of equivalence."""
     rows = []
     for key, name in NAMES.items():
-        middle = outcomes.primary(found.grid, key)
+        middle = outcomes.primary(studies.grid, key)
         p = statistics.equivalence(middle[1.0] - middle[0.0], plan.MARGIN)
         rows.append((name, gain_text(middle), gain_text(middle, 0.9), f"{p:.3f}"))
     heads = "optimiser", "with minus without, points [95 %]", "[90 %]", "equivalence, p"
     return page.table(heads, rows)
 
 
-def rates_table(found):
+def rates_table(studies):
     """Accuracy at each learning rate, with the term and without, and the gain."""
     rows = []
     for key, name in NAMES.items():
         rows.append(name)
         for rate in plan.RATES[key]:
-            pair = outcomes.at_rate(found.by_rate(key), key, rate)
+            pair = outcomes.at_rate(studies.by_rate(key), key, rate)
             means = (f"{pair[rho].mean():.1f}" for rho in plan.RHOS)
             rows.append((f"{rate:g}", *means, gain_text(pair)))
     return page.table(("learning rate", "with, %", "without, %", "gain, points [95 %]"), rows)
 
 
-def changes_table(found):
+def changes_table(studies):
     """After each change: accuracies, the gain, and the first layer's gradients, start and end."""
-    said, rows = of_changes(found), []
+    said, rows = of_changes(studies), []
     for name in plan.CHANGES:
         cells = (said[f"{name}-{what}"] for what in ("with", "without", "gain"))
         ratio, cosine = (f"{name}-{what}" for what in ("ratio", "cosine"))

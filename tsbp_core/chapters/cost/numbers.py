@@ -10,30 +10,30 @@ FUSED_BYTES = 21.6
 UNFUSED = ("eager", "plain autograd")
 
 
-def at(found, size, allocator="kept"):
+def at(measured, size, allocator="kept"):
     """The record of one thread at one of ``plan.SIZES``."""
     steps, _ = plan.SIZES[size]
-    return outcomes.pick(found["times"], steps=steps, threads=1, allocator=allocator)
+    return outcomes.pick(measured["times"], steps=steps, threads=1, allocator=allocator)
 
 
 def cited(study, card):
     """All that chapter 8 cites, from the results of "overhead" and "gpu"."""
-    found = study["results"]
+    measured = study["results"]
     return {
-        **of_sizes(found, study["settings"]["libraries"]),
+        **of_sizes(measured, study["settings"]["libraries"]),
         **of_bytes(),
-        **of_prices(found),
-        **of_page_faults(found),
-        **of_the_first_call(found),
+        **of_prices(measured),
+        **of_page_faults(measured),
+        **of_the_first_call(measured),
         **of_the_card(card),
     }
 
 
-def of_sizes(found, libraries):
+def of_sizes(measured, libraries):
     """Fused time over the memory floor, and the fastest other library over the fused time."""
     texts = {}
     for size in plan.SIZES:
-        record = at(found, size)
+        record = at(measured, size)
         medians = outcomes.medians(record)
         fastest = min(libraries, key=medians.get)
         texts[f"floor-{size}"] = f"{medians['fused'] / outcomes.floor(record):.1f}"
@@ -55,36 +55,36 @@ def of_bytes():
     return texts
 
 
-def of_prices(found):
+def of_prices(measured):
     """The term's price in percent with its interval, and in nanoseconds at each size.
 
     "price-most" is the highest of a layer in unfused code.
     """
-    prices = outcomes.prices(found)
+    prices = outcomes.prices(measured)
     unfused = [prices[f"{name}, {size}"] for name in UNFUSED for size in plan.SIZES]
     texts = {"price-most": percent(max(unfused))}
     for what, price in prices.items():
         texts[f"price-{what}"] = percent(price)
         name, size = what.split(", ")
         if size in plan.SIZES:
-            without = outcomes.medians(at(found, size))[f"{name}, rho = 0"]
+            without = outcomes.medians(at(measured, size))[f"{name}, rho = 0"]
             texts[f"added-{what}"] = f"{price[0] / 100 * without:.2f}"
     return texts
 
 
-def of_page_faults(found):
+def of_page_faults(measured):
     """Default allocator: the fused layer over that with all memory kept, and a peer over it."""
     texts = {}
     for size in plan.SIZES:
-        kept, default = (outcomes.medians(at(found, size, a)) for a in ("kept", "default"))
+        kept, default = (outcomes.medians(at(measured, size, a)) for a in ("kept", "default"))
         texts[f"faults-{size}"] = f"{default['fused'] / kept['fused']:.1f}"
         texts[f"plain-{size}"] = f"{default['SpikingJelly'] / default['fused']:.1f}"
     return texts
 
 
-def of_the_first_call(found):
+def of_the_first_call(measured):
     """Seconds of a process's first forward and backward, without and with kernels on disk."""
-    cold, warm = (record["value"] for record in found["first"])
+    cold, warm = (record["value"] for record in measured["first"])
     return {"first-cold": f"{cold:.1f}", "first-warm": f"{warm:.1f}"}
 
 
@@ -118,9 +118,9 @@ def bars(record, names):
 BLOCK_HEADS = ("steps in a kernel", "ns a neuron and step", "the term adds")
 
 
-def block_rows(found):
+def block_rows(measured):
     """For ``page.table``: the fused layer by the number of steps that one kernel takes."""
-    with_term, without = found["blocks"][0]["value"].values()
+    with_term, without = measured["blocks"][0]["value"].values()
     for block, samples in with_term.items():
         price = [100 * (r - 1) for r in outcomes.ratio(samples, without[block])]
         yield block, f"{np.median(samples):.2f}", percent(price)
@@ -132,9 +132,9 @@ LAYER_HEADS = (
 )
 
 
-def layer_rows(found):
+def layer_rows(measured):
     """For ``page.table``: all layers at both sizes, in ns a neuron and step and in floors."""
-    records = [at(found, size) for size in plan.SIZES]
+    records = [at(measured, size) for size in plan.SIZES]
     for name in outcomes.medians(records[0]):
         row = []
         for record in records:
@@ -146,9 +146,9 @@ def layer_rows(found):
 TRAINING_HEADS = ("layer", "ms a step", "times the fused layer's")
 
 
-def training_rows(found):
+def training_rows(measured):
     """For ``page.table``: a training step by the layer in it, two threads."""
-    training = outcomes.pick(found["training"], threads=2)["value"]
+    training = outcomes.pick(measured["training"], threads=2)["value"]
     ms = {name: 1e3 * np.median(s) for name, s in training.items() if "rho" not in name}
     for name, value in ms.items():
         yield name, f"{value:.1f}", f"{value / ms['fused']:.2f}"
@@ -157,18 +157,18 @@ def training_rows(found):
 PEAK_HEADS = ("layer", *plan.SIZES)
 
 
-def peak_rows(found):
+def peak_rows(measured):
     """For ``page.table``: bytes a neuron and step at the peak, by layer, in the order of sizes."""
-    for name in dict.fromkeys(record["name"] for record in found["peak"]):
-        yield name, *(f"{r['value']:.1f}" for r in found["peak"] if r["name"] == name)
+    for name in dict.fromkeys(record["name"] for record in measured["peak"]):
+        yield name, *(f"{r['value']:.1f}" for r in measured["peak"] if r["name"] == name)
 
 
 FAULT_HEADS = ("size", "layer", "ns, default allocator", "times that with memory kept")
 
 
-def fault_rows(found):
+def fault_rows(measured):
     """For ``page.table``: two layers with the default allocator."""
     for size in plan.SIZES:
-        kept, default = (outcomes.medians(at(found, size, a)) for a in ("kept", "default"))
+        kept, default = (outcomes.medians(at(measured, size, a)) for a in ("kept", "default"))
         for name in ("fused", "SpikingJelly"):
             yield size, name, f"{default[name]:.2f}", f"{default[name] / kept[name]:.1f}"

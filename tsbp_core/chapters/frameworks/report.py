@@ -16,26 +16,26 @@ DIFFERENT = "current", "reset_delay=False", "membrane after", "ours"
 
 def of_stbp():
     """The common loop of STBP, measured here: it needs no other library."""
-    found = study.fit(libraries.stbp, STBP, *study.draw())
+    fitted = study.fit(libraries.stbp, STBP, *study.draw())
     return {
-        "stbp-rho": f"{found['rho']:.3f}",
-        "stbp-error": f"{found['error']:.0e}" if found["error"] else "zero",
-        "stbp-spikes": str(found["spikes"]),
-        "stbp-dropped": f"{found['distance']['0']:.0%}",
+        "stbp-rho": f"{fitted['rho']:.3f}",
+        "stbp-error": f"{fitted['error']:.0e}" if fitted["error"] else "zero",
+        "stbp-spikes": str(fitted["spikes"]),
+        "stbp-dropped": f"{fitted['distance']['0']:.0%}",
     }
 
 
 def of_ways(document):
     """How many ways of using the libraries our neuron reproduces."""
-    settings, found = document["settings"], document["results"]["ways"]
-    ways = {(way["library"], way["name"]): way for way in found}
+    settings, all_ways = document["settings"], document["results"]["ways"]
+    ways = {(way["library"], way["name"]): way for way in all_ways}
     adjoint = ways["Norse", "lif_feed_forward_adjoint_step()"]
     return {
         "tolerance": f"{settings['tolerance']:.0e}",
         "size": f"{settings['steps']} × {settings['neurons']}",
         "ways": str(len(ways)),
-        "reproduced": str(sum(map(reproduced, found))),
-        "spike-errors": str(sum(way["spikes"] for way in found)),
+        "reproduced": str(sum(map(reproduced, all_ways))),
+        "spike-errors": str(sum(way["spikes"] for way in all_ways)),
         "adjoint": f"{min(adjoint['distance'].values()):.1f}",
         "other-loop": f"{ways['spytorch style', 'loop()']['distance']['1']:.0%}",
     }

@@ -1,6 +1,6 @@
 """What chapter 10 says of one neuron, and of the study of 150 updates; ``report`` has the rest.
 
-``found`` is the probe's committed results, as ``probe.load`` returns them.
+``probed`` is the probe's committed results, as ``probe.load`` returns them.
 """
 
 import itertools
@@ -32,14 +32,14 @@ def bounds():
     }
 
 
-def of_bounds(found):
+def of_bounds(probed):
     """Bounds for one step, the slopes that reach them, and those of the mean square."""
     said = {}
     for reset, bound in bounds().items():
         said |= {
             f"bound-{reset}": f"{bound:.2f}",
             f"slope-{reset}": f"{4 * bound:.1f}",
-            f"square-{reset}": f"{found.square_bound[reset]:.2f}",
+            f"square-{reset}": f"{probed.square_bound[reset]:.2f}",
         }
     return said
 
@@ -57,11 +57,11 @@ def faces_peak():
     return density, slope / 4
 
 
-def of_lengths(found):
+def of_lengths(probed):
     """How long the complete gradient is over the detached one."""
-    soft = {slope: found.lengths[Probed("subtract", "area", slope, 50)] for slope in probe.SLOPES}
-    kept = [found.lengths[Probed("subtract", "peak", s, 50)]["pooled"] for s in probe.SLOPES]
-    above = found.steps[Stepped("subtract", "area", 10)][1.0]["above"]
+    soft = {slope: probed.lengths[Probed("subtract", "area", slope, 50)] for slope in probe.SLOPES}
+    kept = [probed.lengths[Probed("subtract", "peak", s, 50)]["pooled"] for s in probe.SLOPES]
+    above = probed.steps[Stepped("subtract", "area", 10)][1.0]["above"]
     before = results.load("growth")["results"]["lengths"]["subtract/area/slope=25/T=50"]
     mean, low, high = before["pooled"]
     density, peak = faces_peak()
@@ -109,29 +109,29 @@ def of_first_study():
     return said
 
 
-def phrases(found, families):
+def phrases(probed, families):
     """All values of chapter 10's text; ``families``: ``verdicts.by_family()``."""
     said = report.phrases(*families.values())
-    return said | of_bounds(found) | of_lengths(found) | of_shares() | of_first_study()
+    return said | of_bounds(probed) | of_lengths(probed) | of_shares() | of_first_study()
 
 
-def steps_table(found, slopes=(4, 10, 14, 20, 100)):
+def steps_table(probed, slopes=(4, 10, 14, 20, 100)):
     """Factors of length a step, by three averages, and the measured ratio at T = 400; area 1."""
     rows = []
     for reset, slope in itertools.product(probe.RESETS, slopes):
-        step = found.steps[Stepped(reset, "area", slope)][1.0]
+        step = probed.steps[Stepped(reset, "area", slope)][1.0]
         rate = probe.exact_rate(probe.make_neuron(reset, "area", slope))
         factors = (f"{f:.2f}" for f in np.exp([step["typical"], step["square"], rate]))
-        ratio = np.median(found.lengths[Probed(reset, "area", slope, 400)]["pooled"])
+        ratio = np.median(probed.lengths[Probed(reset, "area", slope, 400)]["pooled"])
         rows.append((f"{KINDS[reset]}, {slope}", f"{step['above']:.0%}", *factors, f"{ratio:.2g}"))
     return page.table(("reset, slope", "|J| > 1", "typical", "square", "exact", "T = 400"), rows)
 
 
-def lengths_table(found, slopes=(10, 100)):
+def lengths_table(probed, slopes=(10, 100)):
     """Ratios of lengths at T = 50 and area 1: of root mean squares, of a neuron, predicted."""
     rows = []
     for reset, slope in itertools.product(probe.RESETS, slopes):
-        cell = found.lengths[Probed(reset, "area", slope, 50)]
+        cell = probed.lengths[Probed(reset, "area", slope, 50)]
         ends = f"{np.median(cell['median']):.2f}", f"{cell['predicted']:.2g}"
         rows.append((f"{KINDS[reset]}, {slope}", probe.spread(cell["pooled"]), *ends))
     heads = "reset, slope", "ratio [least, most]", "median neuron", "predicted"
@@ -140,5 +140,5 @@ def lengths_table(found, slopes=(10, 100)):
 
 def rules_table(ends):
     """What the plan wanted to know, and what came out; ``ends``: summaries of "verdict"."""
-    found = verdicts.rules(ends)
-    return page.table(("rule", "verdict"), [(text, found[key]) for key, text in RULES.items()])
+    verdict = verdicts.rules(ends)
+    return page.table(("rule", "verdict"), [(text, verdict[key]) for key, text in RULES.items()])

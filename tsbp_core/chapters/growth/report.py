@@ -16,10 +16,10 @@ TALL = [cell for cell in plan.MAIN if cell.height >= verdicts.TALL]
 
 def count(by_name, cells, of="ends"):
     """How many of ``cells`` have each verdict: for "ends" or "speed", the most frequent first."""
-    found = (by_name[cell.name] for cell in cells)
+    summaries = (by_name[cell.name] for cell in cells)
     return dict(
         Counter(
-            s["verdict"] if of == "ends" else s["speed"]["verdict"] for s in found
+            s["verdict"] if of == "ends" else s["speed"]["verdict"] for s in summaries
         ).most_common()
     )
 
@@ -41,23 +41,23 @@ def by_multiple(by_name):
 
     Intervals are corrected within each family, 44 and 24 looks.
     """
-    found = {}
+    gains = {}
     for cell in (*plan.MAIN, *plan.family("near")):
         if cell.unit == "area":
             label = f"λ {cell.decay:g}, θ {cell.threshold:g}"
-            by_label = found.setdefault(cell.reset, {})
+            by_label = gains.setdefault(cell.reset, {})
             by_label.setdefault(label, {})[cell.multiple] = by_name[cell.name]["gain"]
-    return found
+    return gains
 
 
 def by_shape(by_name, cells):
     """Gains of ``cells`` by reset's name and ``outcomes.Shape``."""
-    found = {}
+    gains = {}
     for cell in cells:
         label = {"subtract": "soft reset", "zero": "hard reset"}[cell.reset]
         shape = Shape(cell.unit, cell.slope)
-        found.setdefault(label, {})[shape] = by_name[cell.name]["gain"]
-    return found
+        gains.setdefault(label, {})[shape] = by_name[cell.name]["gain"]
+    return gains
 
 
 def between(values, form="{:.1f}"):
@@ -73,8 +73,8 @@ def first_harm(by_name, reset, decays, every=False):
     harmed = {}
     for cell in (*plan.MAIN, *plan.family("near")):
         if cell.unit == "area" and cell.reset == reset and cell.decay in decays:
-            found = by_name[cell.name]["verdict"] == "harm"
-            harmed.setdefault(round(cell.multiple, 2), []).append(found)
+            harm = by_name[cell.name]["verdict"] == "harm"
+            harmed.setdefault(round(cell.multiple, 2), []).append(harm)
     multiples = sorted(harmed)
     if not every:
         return next(m for m in multiples if any(harmed[m]))
@@ -86,12 +86,12 @@ def phrases(ends, near, momentum):
     task = results.load("growth")["settings"]["task"]
     low, tall = ([ends[cell.name] for cell in cells] for cells in (LOW, TALL))
     shallow = [cell for cell in plan.SHALLOW if cell.height <= verdicts.TALL]
-    early = [found["at"][150] for found in low]
+    early = [s["at"][150] for s in low]
     ahead = [mean for mean, least, _ in early if least > 0]
     faster = [f["speed"]["ratio"][0] for f in low if f["speed"]["verdict"] == "faster"]
     speeds = count(ends, LOW, "speed")
     by_name = {**ends, **near}
-    stopped = [abs(found["stopped"][0] - found["gain"][0]) for found in ends.values()]
+    stopped = [abs(s["stopped"][0] - s["gain"][0]) for s in ends.values()]
     within = [cell for cell in plan.family("verdict") if cell.multiple <= 1.0]
     hard = first_harm(by_name, "zero", (0.9,))
     below = [c.multiple for c in (*plan.MAIN, *plan.family("near")) if c.reset == "zero"]
@@ -110,8 +110,8 @@ def phrases(ends, near, momentum):
         **{f"low-{key}": n for key, n in count(ends, LOW).items()},
         "end-help": end_text(ends, "peak", 10, "zero"),
         "end-harm": end_text(ends, "area", 10, "subtract"),
-        "tall-gains": between([-found["gain"][0] for found in tall], "{:.0f}"),
-        "tall-ratios": between([found["speed"]["ratio"][0] for found in tall]),
+        "tall-gains": between([-s["gain"][0] for s in tall], "{:.0f}"),
+        "tall-ratios": between([s["speed"]["ratio"][0] for s in tall]),
         "hard-clear": f"{max(m for m in below if m < hard - 0.01):.2f}",
         "hard-harm": f"{first_harm(by_name, 'zero', (0.9,), every=True):.2f}",
         "soft-first": f"{first_harm(by_name, 'subtract', (0.9,)):.2f}",
@@ -122,7 +122,7 @@ def phrases(ends, near, momentum):
         "shallow": len(shallow),
         "shallow-equal": count(ends, shallow)["equal"],
         "shallow-faster": count(ends, plan.SHALLOW, "speed")["faster"],
-        "unfinished": sum(not found["flat"] for found in ends.values()),
+        "unfinished": sum(not s["flat"] for s in ends.values()),
         "stopped": f"{max(stopped):.1f}",
         "momentum-faster": count(momentum, plan.family("momentum"), "speed").get("faster", 0),
         "long-help": end_text(ends, "area", 10, "zero", steps=200),

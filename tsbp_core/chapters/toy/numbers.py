@@ -39,17 +39,17 @@ def cited():
 def made():
     """How each results file was made, a line each."""
     for study in STUDIES.values():
-        found = results.load(study.file)
-        seeds, count = found["settings"]["seeds"], len(found["results"])
-        took = f"{found['wall_time_s']:.0f} s"
-        yield f"{found['command']:13} {count:3} sets of runs, {seeds} seeds, {took}"
+        document = results.load(study.file)
+        seeds, count = document["settings"]["seeds"], len(document["results"])
+        took = f"{document['wall_time_s']:.0f} s"
+        yield f"{document['command']:13} {count:3} sets of runs, {seeds} seeds, {took}"
     yield f"versions: {results.load('toy')['provenance']['versions']}"
 
 
 def of_runs(runs):
     """Runs of the main study whose gradient was not finite."""
-    diverged = sum(len(found["diverged"]) for found in runs.values())
-    trained = sum(np.size(found["final"]) for found in runs.values())
+    diverged = sum(len(own["diverged"]) for own in runs.values())
+    trained = sum(np.size(own["final"]) for own in runs.values())
     return {"diverged": f"{diverged} of {trained:,}"}
 
 
