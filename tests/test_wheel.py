@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tsbp_core.chapters.cifar10 import outcomes
@@ -29,6 +30,22 @@ print(json.dumps({
     "runs": {study: len(outcomes.collect(study)) for study in ("grid", "headline")},
 }))
 """
+
+RUN = """
+import json
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+import tsbp_core
+
+assert tsbp_core.__file__.startswith(sys.argv[1]), tsbp_core.__file__
+shell = InteractiveShell.instance()
+for name, cells in json.loads(sys.argv[2]).items():
+    shell.reset()
+    for source in cells:
+        shell.run_cell(source).raise_error()
+    print("chapter", name)
+"""
+"""Runs cells, by chapter, in one process."""
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +84,20 @@ def test_results_are_found_from_anywhere(installed, tmp_path):
     assert found["toy"] == results.load("toy")
     assert found["runs"] == {study: len(outcomes.collect(study)) for study in found["runs"]}
     assert list(tmp_path.iterdir()) == []
+
+
+def reading(path):
+    """The cells of a chapter that read results: its first picture, and what it cites."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    cites = [cell.source for cell in cells if "page.glue(" in cell.source]
+    return [cells[0].source, "from tsbp_core import page", *cites[:1]]
+
+
+def test_chapters_find_their_numbers_in_an_empty_folder(installed, tmp_path):
+    chapters = {path.stem: reading(path) for path in sorted((PROJECT / "book").glob("*.ipynb"))}
+    environment = os.environ | {"PYTHONPATH": str(installed), "IPYTHONDIR": str(tmp_path / "own")}
+    command = [sys.executable, "-c", RUN, str(installed), json.dumps(chapters)]
+    out = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert out.returncode == 0, out.stdout + out.stderr
+    seen = [line.split()[1] for line in out.stdout.splitlines() if line.startswith("chapter ")]
+    assert seen == list(chapters)
