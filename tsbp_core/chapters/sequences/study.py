@@ -1,7 +1,7 @@
 """Does the reset's term help a recurrent network that reads sequences?
 
-The plan, written before the first run
---------------------------------------
+The plan of the recurrent networks, written before the first run
+----------------------------------------------------------------
 Tasks: ``data.TASKS``. "rows" are handwritten digits, a row of pixels at a time; "vowels" utterances
 of nine speakers; "xor" asks for two bits long after they were shown. "pixels" and "shuffled" are
 the digits a pixel at a time, in order and not. What is tested is held out as ``data`` says.
