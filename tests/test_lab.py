@@ -211,12 +211,24 @@ SETTINGS = {
 }
 
 
+EXPLORERS = (
+    "from tsbp_core.chapters.gradient import explorers\nexplorers.constant_current().page()",
+    "explorers.constant_current().live(decay=(0.0, 1.0))",
+    "1 + 1",
+)
+
+
 @pytest.fixture(scope="module")
 def jupyter(copies, tmp_path_factory):
     """What ``make lab`` starts, on copies of the copies and with nobody's settings."""
     folder = tmp_path_factory.mktemp("lab")
     for name, notebook in copies.items():
         nbformat.write(notebook, folder / f"{name}.ipynb")
+    cells = [nbformat.v4.new_code_cell(source) for source in EXPLORERS]
+    metadata = notebooks.METADATA
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "explorers.ipynb"
+    )
     for name, values in SETTINGS.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
@@ -275,6 +287,45 @@ def test_jupyterlab_reads_like_the_page(name, jupyter, copies, page):
     assert page.faults == []
 
 
+def start_all(page):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+
+
+def test_keys_reach_the_explorers_and_not_the_cells(jupyter, page):
+    """Arrows move sliders and not the selection; d, pressed twice, deletes no cell."""
+    page.goto(f"{jupyter}/lab/tree/explorers.ipynb?reset")
+    cells = page.locator(".jp-Notebook .jp-Cell")
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    start_all(page)
+    made, live = page.locator(".tsbp-explorer").nth(0), page.locator(".tsbp-explorer").nth(1)
+    live.locator(".summary", has_text="spikes in 40 steps").wait_for(timeout=120_000)
+    assert "threshold of 1." in live.locator(".summary").text_content()
+
+    def press(node, *keys):
+        node.focus()
+        for key in keys:
+            page.keyboard.press(key)
+        return page.evaluate("""[...document.querySelectorAll('.jp-Notebook .jp-Cell')].findIndex(
+            cell => cell.classList.contains('jp-mod-active'))""")
+
+    slider, button = made.locator("input[type=range]").first, made.locator("button").first
+    handle = page.locator(".noUi-handle").nth(1)
+    assert press(slider, "ArrowRight", "ArrowUp", "ArrowUp", "ArrowDown", "d", "d") == 0
+    assert made.get_attribute("data-frame") == "0.32,0.8,1,zero"
+    assert press(button, "d", "d") == 0
+    height, before = live.bounding_box()["height"], live.locator(".summary").text_content()
+    assert press(handle, *["ArrowLeft"] * 9, "d", "d") == 1
+    live.locator(".summary", has_text="settle at 1.03").wait_for()  # 0.3 / (1 - 0.71)
+    assert before != live.locator(".summary").text_content()
+    assert live.bounding_box()["height"] == height
+    assert cells.count() == 3
+    cells.nth(2).click()
+    assert press(cells.nth(2), "Escape", "d", "d") == 1, "elsewhere the keys are JupyterLab's"
+    assert cells.count() == 2
+    assert page.faults == []
+
+
 def state():
     command = ["git", "status", "--porcelain", "book", "data", "tsbp_core"]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout
@@ -288,8 +339,7 @@ def code_cells(address):
 
 def run_all(page, address):
     """Run an open copy to its end; return its code cells as they are saved."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+    start_all(page)
     saved = []
     for _ in range(300):  # its autosave is slower than we are
         page.keyboard.press("Control+s")

@@ -138,10 +138,17 @@ def test_whatever_fails_live_is_a_message(error, message):
     assert sent(make(frame).live())["error"] == message
 
 
-def test_a_live_slider_has_a_hundred_steps_or_whole_numbers():
+def test_a_live_sliders_start_is_among_its_round_steps():
+    """About a hundred; a widget in a page moves what lies between them."""
     n, kind = make().live(n=(1.0, 3.0), kind=(2, 8, 5)).children[0].children
-    assert (n.value, n.step) == (2, 0.02)
+    assert (n.value, n.step) == (2, 0.01)
     assert (kind.value, kind.step) == (5, 1)
+    for explorer in COMPUTED:
+        for slider in explorer.live(width=(0.02, 1.0, 0.2)).children[0].children:
+            if type(slider).__name__ == "FloatSlider":
+                steps = (slider.value - slider.min) / slider.step
+                assert steps == pytest.approx(round(steps), abs=1e-6)
+                assert 50 <= (slider.max - slider.min) / slider.step <= 500
 
 
 @pytest.mark.parametrize("explorer", TABLES, ids=title)
@@ -377,7 +384,7 @@ def test_what_lies_outside_is_marked_at_the_edge(page, show):
 
 def test_the_kernels_frames_follow_without_a_jump(page, tmp_path):
     """The widget's text is replaced; picture and height stay, and a failure is said."""
-    explorer = make()
+    explorer = make(sweep="n")
     widget = explorer.live()
     (output,) = widget.children[1].outputs
     file = tmp_path / "page.html"
@@ -388,6 +395,7 @@ def test_the_kernels_frames_follow_without_a_jump(page, tmp_path):
     page.evaluate(put, widget.children[-1].value)
     root = page.locator(".tsbp-explorer")
     assert root.locator(".summary").text_content() == "n=2"
+    assert root.locator("button").count() == 0, "the widgets are the controls"
     line = root.locator("g > path.line").first
     height, before = root.bounding_box()["height"], line.get_attribute("d")
     widget.children[0].children[0].value = 3

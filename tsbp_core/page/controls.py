@@ -1,5 +1,6 @@
 """What a reader sets: sliders and choices, as controls.js and as ipywidgets take them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,7 @@ def widget(ipywidgets, name, control, span):
     low, high, *start = span
     whole = isinstance(low, int) and isinstance(high, int)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    steps = {} if whole else {"step": (high - low) / 100}
+    # The page moves a value to the nearest step: round ones, so that the start is among them.
+    steps = {} if whole else {"step": 10.0 ** round(math.log10((high - low) / 100))}
     value = start[0] if start else control.first if control else low
     return kind(value=value, min=low, max=high, **steps, **style)

@@ -168,7 +168,7 @@ function explore(root) {
   const foot = element("div", {class: "foot"}, root);
   const summary = element("p", {class: "summary", "aria-live": "polite"}, foot);
   const bar = names.length && element("div", {class: "bar"}, foot);
-  const rest = data.sweep ? player(bar, fields[data.sweep], () => settings[data.sweep], value => change(data.sweep, value),
+  const rest = fields[data.sweep] ? player(bar, fields[data.sweep], () => settings[data.sweep], value => change(data.sweep, value),
     on => summary.setAttribute("aria-live", on ? "off" : "polite")) : () => {};
   const start = (changed = {}) => { rest(); set({...first, ...changed}); };
   if (bar) element("button", {type: "button", ...KEYS}, bar, "reset").addEventListener("click", () => start());
@@ -206,6 +206,8 @@ function explore(root) {
     if (shown.error !== undefined) summary.textContent = shown.error;
     if (shown.panels) draw([shown.panels, shown.text]);
     root.dataset.frame = +(root.dataset.frame ?? 0) + 1;
+    const focused = root.closest(".widget-vbox")?.querySelectorAll("[tabindex], [contenteditable], input, select") ?? [];
+    for (const node of focused) node.setAttribute(...Object.entries(KEYS)[0]);  // the kernel's sliders, too
   });
   else {
     set(settings);

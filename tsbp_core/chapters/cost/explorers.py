@@ -121,7 +121,7 @@ def layer_time_here_frame(steps, neurons, reset):
         for backend in ("compiled", "eager")
         for i, lif in enumerate(lifs)
     }
-    taken = measures.times(functions, torch.rand(steps, neurons), rounds=7)
+    taken = measures.times(functions, torch.rand(steps, neurons), rounds=5)
     scale = 1e9 / (steps * neurons)
     ns = {name: scale * np.median(pairs.sum(axis=1)) for name, pairs in taken.items()}
     text = (
@@ -136,10 +136,11 @@ def layer_time_here():
     """Chapter 8, live: what the term costs on this machine."""
     return Explorer(
         "What the term costs on this machine",
-        "Where does the term cost more: in fused or in eager code?",
+        "Where does the term cost more: in fused or in eager code? (A reset's first pictures take "
+        "seconds, as kernels are compiled.)",
         {
-            "steps": Control("time steps T", (4, 16, 64), 1),
-            "neurons": Control("neurons", (1000, 10_000, 100_000), 1),
+            "steps": Control("time steps T", (4, 8, 32), 1),
+            "neurons": Control("neurons", (100, 1000, 10_000), 2, label="{:,}".format),
             "reset": reset_choice(),
         },
         [
