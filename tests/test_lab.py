@@ -288,6 +288,7 @@ def test_jupyterlab_reads_like_the_page(name, jupyter, copies, page):
 
 
 def start_all(page):
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
 
@@ -341,7 +342,7 @@ def run_all(page, address):
     """Run an open copy to its end; return its code cells as they are saved."""
     start_all(page)
     saved = []
-    for _ in range(300):  # its autosave is slower than we are
+    for _ in range(150):  # its autosave is slower than we are
         page.keyboard.press("Control+s")
         page.wait_for_timeout(1000)
         saved = code_cells(address)
