@@ -100,8 +100,11 @@ const MARKS = {
   pixels: (chart, role) => {
     const squares = chart.path(`pixels ${role}`);
     return (_, [xs, ys, [size, columns]]) => {
-      const unit = chart.width / columns, px = value => (value * unit).toFixed(1);
-      squares(xs.map((x, i) => `M${px(x)} ${px(ys[i])}h${px(size)}v${px(size)}h-${px(size)}z`).join(""));
+      const px = value => Math.round(value * chart.width / columns);  // whole pixels: no gaps
+      squares(xs.map((x, i) => {
+        const [left, top] = [x, ys[i]].map(px), [right, bottom] = [x + size, ys[i] + size].map(px);
+        return `M${left} ${top}H${right}V${bottom}H${left}z`;
+      }).join(""));
     };
   },
   // One of the panel's images, which says what it is.
