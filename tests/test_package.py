@@ -106,7 +106,7 @@ def needs_torch(tree):
 
 
 @pytest.mark.parametrize(
-    "chapter", ["index", "playground", "01", "02", "03", "04", "05", "09", "10"]
+    "chapter", ["index", "playground", "01", "02", "03", "04", "05", "09", "10", "14"]
 )
 def test_chapters_that_need_no_torch_do_not_import_it(chapter):
     (path,) = (Path(__file__).parents[1] / "book").glob(f"{chapter}*.ipynb")

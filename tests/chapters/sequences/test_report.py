@@ -6,9 +6,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from tsbp_core.chapters.sequences import data, explorers, figures, outcomes, report, study, tables
+from tsbp_core.chapters.sequences import (
+    data,
+    explorers,
+    figures,
+    outcomes,
+    plan,
+    report,
+    study,
+    tables,
+    training,
+)
+from tsbp_core.chapters.sequences.plan import Group
 from tsbp_core.chapters.sequences.report import Cell
-from tsbp_core.chapters.sequences.study import Group
 from tsbp_core.lab import results
 from tsbp_core.page.style import COMPLETE, DROPPED
 
@@ -30,7 +40,7 @@ def said(found, by_cell):
 
 def test_the_text_cites_only_what_there_is(said):
     text = (results.PROJECT / "book" / "11-sequences.ipynb").read_text()
-    assert set(re.findall(r"\{glue:text\}`([^`]+)`", text)) <= said.keys()
+    assert set(re.findall(r"\{glue:text\}`([^`]+)`", text)) <= said.keys() | {"norm"}
 
 
 def test_tasks_are_as_large_as_said():
@@ -59,7 +69,7 @@ def test_what_is_missing_is_named_and_has_no_verdict(found, by_cell):
 
 def test_the_bounds_sign_is_that_of_the_height():
     """Above the bound the term should add to growth, below it should not."""
-    for reset in study.RESETS:
+    for reset in plan.RESETS:
         assert report.expected(Group("xor", reset, "tall"), 0.01)
         assert not report.expected(Group("xor", reset, "tall"), -0.01)
         assert report.expected(Group("xor", reset, "low"), -0.01)
@@ -83,6 +93,16 @@ def test_curves_and_rates_are_of_their_method():
     swept = report.by_rate(sweep, "adam")
     assert {rate: list(v) for rate, v in swept[1.0].items()} == {0.1: [90.0], 0.3: [80.0]}
     assert {rate: list(v) for rate, v in swept[0.0].items()} == {0.1: [], 0.3: [40.0, 20.0]}
+
+
+def test_first_recurrent_weights_are_as_long_as_said():
+    """A square of normal numbers of deviation s has a norm of about 2 s sqrt(64)."""
+    group = Group("xor", "subtract", "low")
+    weights = training.initial_weights(
+        data.delayed_xor(), study.net(group), training.Settings(), [3]
+    )
+    norm = study.starting_norm(group, seeds=(3,))
+    assert norm == pytest.approx(16 * weights.V.std().item(), rel=0.1)
 
 
 def test_words_of_a_cell(by_cell):
@@ -113,7 +133,7 @@ def test_tables_mark_edges_unfinished_cells_and_signs(found, by_cell):
 
 def test_gains_stand_at_their_means_in_their_colours(by_cell):
     figure = figures.gains(by_cell)
-    for ax, peak in zip(figure.axes, study.PEAKS, strict=True):
+    for ax, peak in zip(figure.axes, plan.PEAKS, strict=True):
         marks = [line for line in ax.lines if line.get_marker() not in ("None", None)]
         own = {c: s["gain"] for c, s in by_cell.items() if c.peak == peak}
         assert [m.get_xdata()[0] for m in marks] == [gain["mean"] for gain in own.values()]
@@ -192,10 +212,10 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         differ = outcomes.added_growth(report.final(found, group), "last")
         median = np.median(differ[differ != 0])
         assert report.expected(group, median) == report.expected(group, added["last"])
-    assert said["xor-hard-without-rate"] == "0.001" == f"{study.RATES['sgd'][0]:g}"
+    assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"
     assert said["xor-soft-without-rate"] == "0.00003"
     below = report.all_rates(found, "subtract")
-    assert [*below[1.0]] == [0.00003, 0.0001, 0.0003, *study.RATES["sgd"]]
+    assert [*below[1.0]] == [0.00003, 0.0001, 0.0003, *plan.RATES["sgd"]]
     means = {rho: max(seen.mean() for seen in by.values()) for rho, by in below.items()}
     assert means[1.0] > means[0.0] > 60 > float(said["xor-soft-without-most"])
     assert int(said["xor-soft-without"]) == 0 < 25 < int(said["xor-soft-with"])

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from tsbp_core.chapters.sequences import report, study
+from tsbp_core.chapters.sequences import data, plan, report
 from tsbp_core.page.explorer import METHODS, Explorer, Panel, Series, choice, reset_choice
 
 AFTER = 1.15, 1.35
@@ -51,7 +51,7 @@ def learning_curves():
     """Chapter 11: what networks with and without the term learn, and how soon."""
     found = report.load()
     by_cell = report.cells(found)
-    tasks = [task for task in study.data.TASKS if any(cell.task == task for cell in by_cell)]
+    tasks = [task for task in data.TASKS if any(cell.task == task for cell in by_cell)]
     most = max(part["updates"][-1] for parts in found.values() for part in parts.values())
     ends = Series("a network's end, ρ = 1", "complete", "dots"), Series("ρ = 0", "dropped", "dots")
     return Explorer(
@@ -59,9 +59,9 @@ def learning_curves():
         "Where is one method sooner, and both as good in the end? Where does only one learn?",
         {
             "task": choice("task", tasks, label=report.TITLES.get),
-            "peak": choice("surrogate", tuple(study.PEAKS)),
+            "peak": choice("surrogate", tuple(plan.PEAKS)),
             "reset": reset_choice("subtract"),
-            "optimizer": choice("optimiser", study.OPTIMIZERS, label=report.NAMES.get),
+            "optimizer": choice("optimiser", plan.OPTIMIZERS, label=report.NAMES.get),
         },
         [
             Panel(

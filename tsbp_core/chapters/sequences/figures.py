@@ -5,7 +5,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from tsbp_core.chapters.sequences import report
 from tsbp_core.chapters.sequences.outcomes import MARGIN
-from tsbp_core.chapters.sequences.study import PEAKS, RHOS
+from tsbp_core.chapters.sequences.plan import PEAKS, RHOS
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, RESET, STYLES, axes
 
 MARKS = {

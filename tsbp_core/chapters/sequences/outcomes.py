@@ -11,7 +11,7 @@ import numpy as np
 from tsbp_core.chapters.gradient.steps import jacobian_at
 from tsbp_core.chapters.growth.verdicts import judge
 from tsbp_core.chapters.sequences.data import TASKS
-from tsbp_core.chapters.sequences.study import OPTIMIZERS, RATES, RESETS, RHOS, rows
+from tsbp_core.chapters.sequences.plan import OPTIMIZERS, RATES, RESETS, RHOS, rows
 from tsbp_core.lab.statistics import t_interval
 
 MARGIN, FACTOR, SHARE = 2.0, 1.25, 0.9

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tsbp_core.chapters.growth.probe import growth_bound
-from tsbp_core.chapters.sequences import outcomes, study, training, xor_rates
-from tsbp_core.chapters.sequences.study import OPTIMIZERS, PEAKS, RESETS, RHOS, Group
+from tsbp_core.chapters.sequences import data, outcomes, plan
+from tsbp_core.chapters.sequences.plan import OPTIMIZERS, PEAKS, RESETS, RHOS, Group, rows
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import interval_text
 
@@ -48,13 +48,15 @@ class Cell(NamedTuple):
         return f"{TITLES[self.task]}, {KINDS[self.reset]}, {NAMES[self.optimizer]}"
 
 
-CELLS = [Cell(*names) for names in itertools.product(PEAKS, study.data.TASKS, RESETS, OPTIMIZERS)]
+CELLS = [Cell(*names) for names in itertools.product(PEAKS, data.TASKS, RESETS, OPTIMIZERS)]
 
 
 def load(folder=results.RESULTS / "sequences"):
     """The results so far: by task its parts, none of a task that was not run."""
-    store = study.Store(folder)
-    return {task: store.task(task) for task in study.data.TASKS}
+    return {
+        task: results.load(folder / task)["results"] if (folder / f"{task}.json").exists() else {}
+        for task in data.TASKS
+    }
 
 
 def final(found, group):
@@ -74,21 +76,19 @@ def cells(found):
 def curves(part, optimizer):
     """Validation accuracy in percent of each look and seed, by rho: [look, seed]."""
     seen = 100.0 * np.array(part["validation"])
-    return {rho: seen[:, study.rows(part, optimizer, rho)] for rho in RHOS}
+    return {rho: seen[:, rows(part, optimizer, rho)] for rho in RHOS}
 
 
 def by_rate(sweep, optimizer):
     """Last validation accuracy in percent of each seed, by rho and rate."""
     last = 100.0 * np.array(sweep["validation"][-1])
     rates = sorted({rate for name, rate, *_ in sweep["methods"] if name == optimizer})
-    return {
-        rho: {rate: last[study.rows(sweep, optimizer, rho, rate)] for rate in rates} for rho in RHOS
-    }
+    return {rho: {rate: last[rows(sweep, optimizer, rho, rate)] for rate in rates} for rho in RHOS}
 
 
 def all_rates(found, reset):
     """``by_rate`` of the delayed XOR with SGD and the low surrogate, on the grid and below it."""
-    below = by_rate(results.load(xor_rates.NAME)["results"][f"low/{reset}"], "sgd")
+    below = by_rate(results.load(plan.LOWER)["results"][f"low/{reset}"], "sgd")
     grid = by_rate(found["xor"][f"low/{reset}/sweep"], "sgd")
     return {rho: below[rho] | grid[rho] for rho in RHOS}
 
@@ -108,14 +108,14 @@ def signs(found):
     """Median of ``outcomes.added_growth`` of each group that was run, by when: first, last."""
     return {
         group: {w: float(np.nanmedian(outcomes.added_growth(part, w))) for w in ("first", "last")}
-        for group in study.groups()
+        for group in plan.groups()
         if (part := final(found, group))
     }
 
 
 def expected(group, added):
     """Whether the term adds to the growth where h is above chapter 10's bound, and only there."""
-    lif = group.net.lif
+    lif = group.lif
     return (added > 0) == (lif.surrogate.scale > growth_bound(lif))
 
 
@@ -143,6 +143,14 @@ def rules(found, by_cell):
     }
 
 
+def verdict_text(found, by_cell):
+    """The plan's words on its rules, in a sentence."""
+    words = rules(found, by_cell)
+    if None in words.values():
+        return "No rule of the plan has a verdict yet."
+    return f"The plan's rules: {'; '.join(f'{rule}: {word}' for rule, word in words.items())}."
+
+
 def gain_text(summary):
     """Gain at the end with its interval, in points."""
     return interval_text(*(summary["gain"][key] for key in ("mean", "low", "high")))
@@ -159,7 +167,7 @@ def state(by_cell):
     if len(by_cell) == len(CELLS):
         return f"All {len(CELLS)} cells were run."
     ran = {cell.task for cell in by_cell}
-    none = " and ".join(f'"{TITLES[task]}"' for task in study.data.TASKS if task not in ran)
+    none = " and ".join(f'"{TITLES[task]}"' for task in data.TASKS if task not in ran)
     return (
         f"Of {len(CELLS)} cells {len(by_cell)} were run"
         + (f"; of {none} there are none yet" if none else "")
@@ -180,7 +188,7 @@ def learnt(found, cell):
     part = final(found, cell.group)
     chance = 1.0 / CLASSES[cell.task]
     right = np.array(part["test"]) >= chance + outcomes.LEARNT * (1.0 - chance)
-    own = {rho: right[study.rows(part, cell.optimizer, rho)] for rho in RHOS}
+    own = {rho: right[rows(part, cell.optimizer, rho)] for rho in RHOS}
     return {rho: int(values.sum()) for rho, values in own.items()}, len(own[1.0])
 
 
@@ -208,7 +216,7 @@ def of_counts(by_cell):
         "planned": len(CELLS),
         "looks": outcomes.COMPARISONS,
         "margin": f"{outcomes.MARGIN:g}",
-        "seeds": len(study.FINAL_SEEDS),
+        "seeds": len(plan.FINAL_SEEDS),
         "unfinished": flat.count(False),
         "edges": edges.count(True),
     }
@@ -273,14 +281,6 @@ def of_gradients(found):
     }
 
 
-def starting_norm(seeds=study.SWEEP_SEEDS):
-    """Spectral norm of the first recurrent weights: its mean over seeds, on the delayed XOR."""
-    net = Group("xor", "subtract", "low").net
-    task = study.data.delayed_xor()
-    first = training.initial_weights(task, net, training.Settings(), list(seeds))
-    return float(np.linalg.norm(first.V.numpy(), 2, axis=(1, 2)).mean())
-
-
 def of_setting(found):
     """What the tasks and the networks are made of."""
     untimed = [
@@ -288,17 +288,16 @@ def of_setting(found):
         for summary in cells(found).values()
         if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
     ]
-    lifs = {kind: Group("xor", reset, "low").net.lif for reset, kind in KINDS.items()}
+    lifs = {kind: Group("xor", reset, "low").lif for reset, kind in KINDS.items()}
     return {
         **{f"bound-{kind}": f"{growth_bound(lif):.2f}" for kind, lif in lifs.items()},
-        "norm": f"{starting_norm():.1f}",
-        "networks": len(study.sweep_methods()),
+        "networks": len(final(found, Group("xor", "zero", "low"))["methods"]),
         "untimed": f"{len(untimed)} cell{'s' * (len(untimed) != 1)}",
         "microseconds": f"{microseconds(found, 'xor'):.0f}",
-        "hold": study.data.HOLD,
-        "cue": study.data.CUE,
-        "gap": study.data.GAP,
-        "answer": study.data.ANSWER,
+        "hold": data.HOLD,
+        "cue": data.CUE,
+        "gap": data.GAP,
+        "answer": data.ANSWER,
     }
 
 
@@ -306,4 +305,5 @@ def phrases(found, by_cell):
     """All values of chapter 11's text."""
     said = of_cells(by_cell) | of_counts(by_cell) | of_xor(found)
     said |= of_gradients(found) | of_setting(found)
+    said["verdict"] = verdict_text(found, by_cell)
     return {key: str(value) for key, value in said.items()}

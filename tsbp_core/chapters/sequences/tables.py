@@ -3,8 +3,7 @@
 import numpy as np
 
 from tsbp_core import page
-from tsbp_core.chapters.sequences import report
-from tsbp_core.chapters.sequences.study import data
+from tsbp_core.chapters.sequences import data, report
 
 RULES = {
     "keep, in the end": (

@@ -10,25 +10,24 @@ import time
 
 import torch
 
-from tsbp_core.chapters.sequences import data, study
+from tsbp_core.chapters.sequences import data, plan, study
 from tsbp_core.chapters.sequences.training import Method, Settings
 from tsbp_core.lab import results
 
-NAME = "xor-rates"
 RATES = 0.00003, 0.0001, 0.0003
-SETTINGS = Settings(updates=study.UPDATES["xor"])
+SETTINGS = Settings(updates=plan.UPDATES["xor"])
 
 
-def methods(seeds=study.SWEEP_SEEDS):
+def methods(seeds=plan.SWEEP_SEEDS):
     """Both methods at all of ``RATES``."""
-    return [Method("sgd", r, rho, seed) for r in RATES for rho in study.RHOS for seed in seeds]
+    return [Method("sgd", r, rho, seed) for r in RATES for rho in plan.RHOS for seed in seeds]
 
 
-def compute(settings=SETTINGS, seeds=study.SWEEP_SEEDS):
+def compute(settings=SETTINGS, seeds=plan.SWEEP_SEEDS):
     """A part, as those of ``study``, by the name of the group's neuron."""
     task, parts = data.TASKS["xor"](), {}
-    for reset in study.RESETS:
-        group = study.Group("xor", reset, "low")
+    for reset in plan.RESETS:
+        group = plan.Group("xor", reset, "low")
         parts[group.name] = study.train(group, task, methods(seeds), settings, "cpu", fuse=True)
     return parts
 
@@ -38,7 +37,7 @@ def main():
     start = time.perf_counter()
     found = compute()
     results.save(
-        NAME,
+        plan.LOWER,
         command="make xor-rates",
         settings={"rates": RATES, "training": vars(SETTINGS)},
         results=found,

@@ -142,7 +142,7 @@ def sequence_rows():
     found = report.load()
     for cell, summary in report.cells(found).items():
         if cell.optimizer == "adam" and summary["gain"]["verdict"] != "not learnt":
-            height = cell.group.net.lif.surrogate.scale
+            height = cell.group.lif.surrogate.scale
             words = report.TITLES[cell.task].replace(",", ""), report.KINDS[cell.reset]
             final = report.final(found, cell.group)
             values = sequences.gains(final, cell.optimizer)
