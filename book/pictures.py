@@ -12,13 +12,13 @@ from playwright.sync_api import sync_playwright
 BOOK = Path(__file__).resolve().parent
 BUILT = BOOK.parent / "_build" / "html"
 FIRST = ".bd-article :is(.tsbp-explorer .panels, .tsbp-explorer .scroller, .tsbp-playground .panels, .tsbp-figure)"
-PLAYED = 3000
-"""For how many milliseconds the playground's neurons learn before their picture is taken."""
 SIZE = {"width": 1200, "height": 630}
 UNCOVER = """() => {
     document.querySelectorAll(".guess").forEach(e => e.remove());
     document.querySelectorAll(".guessing").forEach(e => e.classList.remove("guessing"));
+    window.dispatchEvent(new Event("beforeprint"));
 }"""
+"""What is hidden until a guess is shown, and the playground's neurons have learnt."""
 CARD = """<style>
     body {{ margin: 0; height: 630px; display: flex; flex-direction: column; font-family: sans-serif; background: white }}
     h1 {{ margin: 36px 50px 8px; font-size: 46px; line-height: 1.15 }} p {{ margin: 0 50px 20px; font-size: 28px; color: #555 }}
@@ -35,8 +35,7 @@ def picture(page, uri, book):
     shown = page.locator(FIRST).first
     if not shown.count():
         return None
-    if page.locator(".tsbp-playground").count():
-        page.wait_for_timeout(PLAYED)
+    page.wait_for_timeout(200)
     title = html.escape(page.title().split(" — ")[0])
     drawn = base64.b64encode(shown.screenshot()).decode()
     page.set_viewport_size(SIZE)

@@ -1,6 +1,7 @@
 """Links, descriptions, sheets and lesson plans of the built book; the workflows that publish it."""
 
 import html
+import io
 import re
 import runpy
 import struct
@@ -10,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
+from matplotlib import colors, image
 
 from tsbp_core.lab import results
 
@@ -80,16 +82,19 @@ def test_a_page_with_something_to_see_gets_a_picture_of_its_own(tmp_path, browse
     pictures = runpy.run_path(str(ROOT / "book" / "pictures.py"))
     (tmp_path / "_static").mkdir()
     tag = '<meta property="og:image" content="https://a.b/_static/{}" />'
-    for name in ("01-neuron", "10-growth", "glossary"):
+    for name in ("05-toy", "10-growth", "glossary"):
         text = built(name).replace("<title>", tag.format("book.png") + "<title>")
         (tmp_path / f"{name}.html").write_text(text)
     page = browser.new_page(device_scale_factor=2)
     assert pictures["add"](page, tmp_path, "A book") == 2
     made = {path.stem: path.read_bytes() for path in (tmp_path / "_static").rglob("*.png")}
-    assert sorted(made) == ["01-neuron", "10-growth"]
+    assert sorted(made) == ["05-toy", "10-growth"]
     for name, file in made.items():
         assert struct.unpack(">II", file[16:24]) == (1200, 630)
-        assert 20_000 < len(file) < 200_000
+        assert len(file) < 200_000
+        pixels = image.imread(io.BytesIO(file))[..., :3]
+        for colour in ("#0072b2", "#d55e00"):  # both methods have been drawn
+            assert (abs(pixels - colors.to_rgb(colour)).max(axis=-1) < 0.1).sum() > 50
         assert tag.format(f"pictures/{name}.png") in (tmp_path / f"{name}.html").read_text()
     assert tag.format("book.png") in (tmp_path / "glossary.html").read_text()
 
