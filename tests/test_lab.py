@@ -342,7 +342,9 @@ def run_all(page, address):
     """Run an open copy to its end; return its code cells as they are saved."""
     start_all(page)
     saved = []
-    for _ in range(150):  # its autosave is slower than we are
+    for i in range(150):  # its autosave is slower than we are
+        if i % 20 == 19 and not any(cell["execution_count"] for cell in saved):
+            start_all(page)  # a busy machine's JupyterLab may drop the first
         page.keyboard.press("Control+s")
         page.wait_for_timeout(1000)
         saved = code_cells(address)
