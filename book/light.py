@@ -62,10 +62,14 @@ def write_font(source, target, characters):
 
 
 def lighten(app, exception):
-    """After the build, unless it failed or made something else than pages."""
-    if exception or app.builder.format != "html":
-        return
+    """After the build, unless it failed, made something else than pages, or had nothing to do."""
     built, static = Path(app.outdir), Path(app.outdir) / "_static"
+    fonts = static / "vendor" / "fontawesome" / "webfonts"
+    source = (
+        fonts / "fa-solid-900.ttf"
+    )  # each build that writes copies it anew
+    if exception or app.builder.format != "html" or not source.exists():
+        return
     pages = {path: path.read_text() for path in built.glob("*.html")}
     for path, text in pages.items():
         path.write_text(light(text, path.stem))
@@ -74,11 +78,8 @@ def lighten(app, exception):
     ]
     styles = "".join(path.read_text() for path in static.rglob("*.css"))
     theme = static / "styles" / "pydata-sphinx-theme.css"
-    fonts = static / "vendor" / "fontawesome" / "webfonts"
     shown = icons("".join([*pages.values(), *scripts]), styles)
-    write_font(
-        fonts / "fa-solid-900.ttf", static / "icons.woff", sorted(shown)
-    )
+    write_font(source, static / "icons.woff", sorted(shown))
     theme.write_text(
         FACE.sub('url(../icons.woff) format("woff")', theme.read_text())
     )

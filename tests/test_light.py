@@ -2,6 +2,7 @@
 
 import gzip
 import runpy
+from types import SimpleNamespace
 
 import pytest
 from fontTools.ttLib import TTFont
@@ -56,6 +57,15 @@ def test_a_page_asks_for_equations_and_search_where_it_has_them(name):
     assert ("mathjax/" in text) >= ("math notranslate" in text)
     assert ("searchindex.js" in text) == (name == "search")
     assert "fontawesome.js" not in text
+
+
+def test_a_build_that_had_nothing_to_do_leaves_the_pages(tmp_path):
+    """Then Sphinx does not copy the icons' font that the build before took away."""
+    page = tmp_path / "index.html"
+    page.write_text(before := '<script src="_static/scripts/fontawesome.js"></script>')
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format="html"))
+    LIGHT["lighten"](app, None)
+    assert page.read_text() == before
 
 
 def test_icons_are_found_by_name_and_in_styles():
