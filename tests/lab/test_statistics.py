@@ -18,42 +18,6 @@ def test_intervals():
     assert (low, high) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)
 
 
-@pytest.mark.parametrize("count", [2, 3, 30])
-def test_intervals_and_p_values_are_those_of_scipy(count, rng):
-    """Whose own functions take a second to import."""
-    one, other = rng.normal(0.3, 1.0, (2, count))
-
-    def bootstrap(statistic, *samples):
-        drawn = np.random.default_rng(0)
-        return stats.bootstrap(
-            samples, statistic, paired=len(samples) > 1, method="percentile", rng=drawn
-        ).confidence_interval
-
-    def slope(one, other, axis):
-        return (one * other).sum(axis) / (one**2).sum(axis)
-
-    resamples = {"resamples": 9999}
-    for statistic in (np.mean, np.median):
-        found = statistics.bootstrap_interval(one, statistic=statistic, **resamples)
-        assert found == pytest.approx(bootstrap(statistic, one), rel=1e-12)
-    found = statistics.bootstrap_interval(one, other, statistic=slope, **resamples)
-    assert found == pytest.approx(bootstrap(slope, one, other), rel=1e-12)
-    for level in (0.9, 0.95, 0.999):
-        expected = stats.t.interval(level, count - 1, one.mean(), stats.sem(one))
-        assert statistics.t_interval(one, level) == pytest.approx(expected, rel=1e-9)
-    for margin in (0.1, 0.5, 2.0):
-        above = stats.ttest_1samp(one, -margin, alternative="greater").pvalue
-        below = stats.ttest_1samp(one, margin, alternative="less").pvalue
-        expected = pytest.approx(max(above, below), rel=1e-12)
-        assert statistics.equivalence(one, margin) == expected
-
-
-@pytest.mark.parametrize("count", [0, 3, 199, 200])
-def test_interval_of_a_share(count):
-    expected = stats.binomtest(count, 200).proportion_ci()
-    assert statistics.share_interval(count, 200) == pytest.approx(expected, rel=1e-12)
-
-
 def test_equivalence_agrees_with_the_90_percent_interval(rng):
     for spread in (0.3, 0.5, 0.8):
         values = rng.normal(0.1, spread, 8)

@@ -1,7 +1,7 @@
-"""Intervals of paired differences, and of shares."""
+"""Intervals of paired differences."""
 
 import numpy as np
-from scipy.special import betaincinv, stdtr, stdtrit
+from scipy import stats
 
 
 def bootstrap_interval(*samples, resamples=10_000, seed=0, statistic=np.mean):
@@ -16,11 +16,15 @@ def bootstrap_interval(*samples, resamples=10_000, seed=0, statistic=np.mean):
     statistic : callable
         Takes the samples and an axis, like ``np.mean`` and ``np.median``.
     """
-    samples = [np.asarray(values, float) for values in samples]
-    count = len(samples[0])
-    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
-    of_resamples = statistic(*(values[drawn] for values in samples), axis=1)
-    return np.percentile(of_resamples, (2.5, 97.5), axis=0)
+    interval = stats.bootstrap(
+        [np.asarray(values, float) for values in samples],
+        statistic,
+        n_resamples=resamples,
+        paired=len(samples) > 1,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return interval.low, interval.high
 
 
 def equivalence(values, margin):
@@ -30,8 +34,9 @@ def equivalence(values, margin):
     equivalent to 0 (Schuirmann, 1987).
     """
     values = np.asarray(values, float)
-    distance = (margin - abs(values.mean())) / standard_error(values)
-    return float(stdtr(len(values) - 1, -distance))
+    above = stats.ttest_1samp(values, -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, margin, alternative="less").pvalue
+    return max(above, below)
 
 
 def equivalence_pooled(values, margin):
@@ -50,7 +55,7 @@ def equivalence_pooled(values, margin):
     count, conditions = values.shape
     error = np.sqrt(values.var(axis=0, ddof=1).mean() / values.size)
     distance = (margin - abs(values.mean())) / error
-    return tuple(float(stdtr(f * (count - 1), -distance)) for f in (conditions, 1))
+    return tuple(float(stats.t.sf(distance, f * (count - 1))) for f in (conditions, 1))
 
 
 def interval_text(mean, low, high, digits=2):
@@ -62,18 +67,5 @@ def interval_text(mean, low, high, digits=2):
 def t_interval(values, level=0.95):
     """Interval of the mean of ``values`` [S] by Student's t, for few seeds (S >= 2)."""
     values = np.asarray(values, float)
-    half = stdtrit(len(values) - 1, 0.5 + level / 2) * standard_error(values)
-    return values.mean() - half, values.mean() + half
-
-
-def standard_error(values):
-    """Standard error of the mean of ``values`` [S], S >= 2."""
-    return np.std(values, ddof=1) / np.sqrt(len(values))
-
-
-def share_interval(count, total, level=0.95):
-    """Interval of a share of which ``count`` in ``total`` were seen (Clopper and Pearson, 1934)."""
-    rest = (1.0 - level) / 2
-    low = betaincinv(count, total - count + 1, rest) if count else 0.0
-    high = betaincinv(count + 1, total - count, 1.0 - rest) if count < total else 1.0
-    return float(low), float(high)
+    low, high = stats.t.interval(level, len(values) - 1)
+    return values.mean() + stats.sem(values) * low, values.mean() + stats.sem(values) * high

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from tsbp_core import LIF, surrogates
 from tsbp_core.chapters.escape.gradients import LOSSES, Task, estimate, exact
 from tsbp_core.lab import conditions, results
-from tsbp_core.lab.statistics import bootstrap_interval, share_interval
+from tsbp_core.lab.statistics import bootstrap_interval
 
 RESETS = ("zero", "subtract")
 LENGTHS = (2, 4, 6, 8, 10, 12)
@@ -120,6 +121,7 @@ def summary(truth, means):
     """Over instances: quantiles of ``compare`` by rho, and how often rho = 1 is nearer than 0."""
     outcomes = {rho: compare(truth, mean) for rho, mean in means.items()}
     nearer = outcomes[1.0]["error"] < outcomes[0.0]["error"]
+    interval = stats.binomtest(int(nearer.sum()), len(nearer)).proportion_ci()
     return {
         "by_rho": {
             f"{rho:g}": {
@@ -128,7 +130,7 @@ def summary(truth, means):
             }
             for rho, outcome in outcomes.items()
         },
-        "nearer": [nearer.mean(), *share_interval(nearer.sum(), len(nearer))],
+        "nearer": [nearer.mean(), interval.low, interval.high],
     }
 
 
