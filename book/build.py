@@ -8,9 +8,8 @@ import os
 import sys
 
 gc.disable()  # what a build makes, millions of small objects, it needs to its end
-sys.modules["rfc3987_syntax"] = (
-    None  # checks links in schemas, which have none, and takes seconds
-)
+# jsonschema would check links with it; our schemas have none, and it takes seconds to load.
+sys.modules["rfc3987_syntax"] = None
 
 from pathlib import Path  # noqa: E402
 
