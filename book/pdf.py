@@ -2,13 +2,13 @@
 
 import argparse
 import io
-import shutil
 from pathlib import Path
 
 import yaml
-from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NullObject
+
+from browser import open_page
 
 BOOK = Path(__file__).resolve().parent
 BUILT = BOOK.parent / "_build" / "html"
@@ -171,17 +171,9 @@ def main():
         help="the file to write",
     )
     args = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise SystemExit("no Chromium: on Debian, apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"]
-        )
-        page = browser.new_page(color_scheme="light")
+    with open_page() as page:
         book = [("", args.pages)] if args.pages else parts(toc)
         bind(page, config["title"], book).write(args.to)
-        browser.close()
     if args.to == BUILT / "book.pdf":
         link_from_the_landing_page()
     print(f"wrote {args.to}")

@@ -3,11 +3,11 @@
 import base64
 import html
 import re
-import shutil
 from pathlib import Path
 
 import yaml
-from playwright.sync_api import sync_playwright
+
+from browser import open_page
 
 BOOK = Path(__file__).resolve().parent
 BUILT = BOOK.parent / "_build" / "html"
@@ -64,16 +64,8 @@ def add(page, built, book):
 
 def main():
     config = yaml.safe_load((BOOK.parent / "_config.yml").read_text())
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise SystemExit("no Chromium: on Debian, apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"]
-        )
-        page = browser.new_page(color_scheme="light", device_scale_factor=2)
+    with open_page(device_scale_factor=2) as page:
         print(f"made {add(page, BUILT, config['title'])} pictures of pages")
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import html
 import http.server
 import inspect
 import re
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,9 @@ from tsbp_core import surrogates
 from tsbp_core.page.explorer import Explorer
 
 BOOK = Path(__file__).parent.parent / "book"
+sys.path.insert(0, str(BOOK))
+from pdf import UNFOLD  # noqa: E402
+
 BUILT = BOOK.parent / "_build" / "html"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if path.name[0].isdigit()]
@@ -300,7 +302,7 @@ def test_equations_and_tables_fit_or_scroll_visibly(name, width, page):
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(built(name).as_uri())
     page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
-    page.evaluate(runpy.run_path(str(BOOK / "pdf.py"))["UNFOLD"])
+    page.evaluate(UNFOLD)
     page.wait_for_timeout(100)  # for the hints
     cut = page.evaluate(CUT)
     if width < 1280:
@@ -324,7 +326,7 @@ def test_page_is_accessible(name, scheme, page):
     page.goto(built(name).as_uri())
     page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
     page.add_style_tag(content="* { transition: none !important; animation: none !important }")
-    page.evaluate(runpy.run_path(str(BOOK / "pdf.py"))["UNFOLD"])
+    page.evaluate(UNFOLD)
     page.click("body", position={"x": 1, "y": 1})
     guess(page)
     page.wait_for_function(

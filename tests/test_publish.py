@@ -77,8 +77,9 @@ def test_page_says_what_it_is_about(name):
     assert re.findall(r'<meta property="og:title" content="([^"<&]+)', text)
 
 
-def test_a_page_with_something_to_see_gets_a_picture_of_its_own(tmp_path, browser):
+def test_a_page_with_something_to_see_gets_a_picture_of_its_own(tmp_path, browser, monkeypatch):
     """Its explorer as it stands after a guess, small, and in the page's address of a picture."""
+    monkeypatch.syspath_prepend(ROOT / "book")
     pictures = runpy.run_path(str(ROOT / "book" / "pictures.py"))
     (tmp_path / "_static").mkdir()
     tag = '<meta property="og:image" content="https://a.b/_static/{}" />'

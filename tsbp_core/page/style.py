@@ -12,6 +12,14 @@ STYLES = {
     1.0: {"color": COMPLETE, "linestyle": "-", "label": "complete, ρ = 1"},
     0.0: {"color": DROPPED, "linestyle": "--", "label": "term dropped, ρ = 0"},
 }
+MARKS = {
+    **dict.fromkeys(("keep", "help"), (COMPLETE, "o", COMPLETE)),
+    **dict.fromkeys(("drop", "harm"), (DROPPED, "s", DROPPED)),
+    "equal": (FAINT, "D", FAINT),
+    "open": (FAINT, "D", "none"),
+    "not learnt": (FAINT, "x", FAINT),
+}
+"""Colour, marker and fill by verdict."""
 RESET_NAMES = {"zero": "hard reset", "subtract": "soft reset"}
 plt.rcParams.update(
     {
@@ -38,3 +46,10 @@ plt.rcParams.update(
 def axes(rows=1, columns=1, width=7.0, height=2.6, **options):
     """Return a figure in the book's style and its axes."""
     return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
+
+
+def interval(ax, y, mean, low, high, verdict):
+    """Draw a mean and its interval along x, at the height ``y``, in the mark of its verdict."""
+    color, marker, fill = MARKS[verdict]
+    ax.plot([low, high], [y, y], color=color, linewidth=1.5)
+    ax.plot(mean, y, marker, color=color, markersize=5, markerfacecolor=fill)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tsbp_core.chapters.cifar10 import outcomes
+from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.gradient import twin
 from tsbp_core.chapters.verdict import landing
 from tsbp_core.lab import results
@@ -47,3 +48,10 @@ def test_images_are_judged_with_the_term_minus_without(said):
     recipe = outcomes.pairs(outcomes.collect("headline"))[""]
     assert said["index-recipe-1"] == f"{np.mean(recipe[1.0]):.1f}"
     assert said["index-recipe-0"] == f"{np.mean(recipe[0.0]):.1f}"
+
+
+def test_each_price_is_of_its_code(said):
+    prices = cost.prices(results.load("overhead")["results"])
+    assert said["index-price"] == cost.percent(prices["fused, dense"])
+    assert said["index-price-plain"] == cost.percent(prices["plain autograd, dense"])
+    assert said["index-price"] != said["index-price-plain"]

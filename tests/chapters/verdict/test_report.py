@@ -6,6 +6,7 @@ import pytest
 
 from tsbp_core import surrogates
 from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.growth import verdicts
 from tsbp_core.chapters.growth.plan import Cell
 from tsbp_core.chapters.verdict import effects, ledger, report
 from tsbp_core.chapters.verdict.claim import Claim
@@ -83,6 +84,22 @@ def test_beside_the_best_rates(said):
     narrower = [float(word) for word in said["narrower"].split(", ")]
     assert narrower == sorted(narrower, reverse=True)
     assert said["toy-tall"].startswith("-")
+
+
+def test_methods_and_counts_stand_in_their_places(said):
+    cells = verdicts.load()
+    for method, name in enumerate(("narrower", "narrower-without")):
+        names = [Cell("area", 4, "zero"), *(Cell("peak", k, "zero") for k in (10, 25, 100))]
+        records = (verdicts.record(cells[cell.name]) for cell in names)
+        ends = [verdicts.at_own_best(record, verdicts.end)[0][method].mean() for record in records]
+        assert said[name] == ", ".join(f"{end:.0f}" for end in ends)
+    assert said["narrower"] != said["narrower-without"]
+    within = [int(said[f"within-{verdict}"]) for verdict in ("equal", "help", "open")]
+    assert sum(within) == int(said["within"])
+    helped = sum(low > 0 for _, low, _ in effects.toy_gains("sgd", "strict"))
+    assert helped != sum(low > 0 for _, low, _ in effects.toy_gains("sgd"))
+    assert said["toy-sgd-strict"] == f"{helped} of 6"
+    assert (said["default-peaks"], said["sigmoid-peak"]) == ("1 to 2", "6.25")
 
 
 def test_what_is_wrong_is_listed():

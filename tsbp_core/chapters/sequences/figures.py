@@ -6,16 +6,7 @@ from matplotlib.patches import FancyArrowPatch
 from tsbp_core.chapters.sequences import report
 from tsbp_core.chapters.sequences.outcomes import MARGIN
 from tsbp_core.chapters.sequences.plan import PEAKS, RHOS
-from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, RESET, STYLES, axes
-
-MARKS = {
-    "help": (COMPLETE, "o", COMPLETE),
-    "harm": (DROPPED, "s", DROPPED),
-    "equal": (FAINT, "D", FAINT),
-    "open": (FAINT, "D", "none"),
-    "not learnt": (FAINT, "x", FAINT),
-}
-"""Colour, marker and fill by verdict."""
+from tsbp_core.page.style import FAINT, INK, RESET, STYLES, axes, interval
 
 
 def unrolled(steps=2):
@@ -78,10 +69,7 @@ def gains(by_cell):
         for y, names in enumerate(order):
             summary = by_cell.get(report.Cell(peak, *names))
             if summary:
-                gain = summary["gain"]
-                color, marker, fill = MARKS[gain["verdict"]]
-                ax.plot([gain["low"], gain["high"]], [y, y], color=color, linewidth=1.5)
-                ax.plot(gain["mean"], y, marker, color=color, markersize=5, markerfacecolor=fill)
+                interval(ax, y, **summary["gain"])
         ax.set(title=f"{peak} surrogate", xlabel="gain in accuracy, points")
     labels = [report.Cell("low", *names).title for names in order]
     panels[0].set_yticks(range(len(order)), labels, fontsize=9)

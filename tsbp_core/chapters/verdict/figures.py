@@ -5,15 +5,8 @@ import html
 from tsbp_core import page
 from tsbp_core.chapters.verdict.claim import commands
 from tsbp_core.chapters.verdict.effects import CHANGED, MANIFOLDS, SEQUENCES
-from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, axes
+from tsbp_core.page.style import FAINT, INK, axes, interval
 
-MARKS = {
-    "keep": (COMPLETE, "o", COMPLETE),
-    "drop": (DROPPED, "s", DROPPED),
-    "equal": (FAINT, "D", FAINT),
-    "open": (FAINT, "D", "none"),
-}
-"""Colour, marker and fill by verdict."""
 TITLES = {
     CHANGED: "points, one change",
     MANIFOLDS: "points, manifolds",
@@ -41,7 +34,6 @@ def evidence(effects):
     for ax, (title, rows) in zip(found, panels.items(), strict=True):
         ax.axvline(0, color=INK, linewidth=1)
         for y, effect in enumerate(rows):
-            color, marker, fill = MARKS[effect.verdict]
             ax.fill_betweenx(
                 [y - 0.5, y + 0.5],
                 -effect.margin,
@@ -50,8 +42,7 @@ def evidence(effects):
                 alpha=0.2,
                 linewidth=0,
             )
-            ax.plot([effect.low, effect.high], [y, y], color=color, linewidth=1.5)
-            ax.plot(effect.mean, y, marker, color=color, markersize=5, markerfacecolor=fill)
+            interval(ax, y, effect.mean, effect.low, effect.high, effect.verdict)
             words = effect.text.removesuffix(f" {effect.unit}")
             transform = ax.get_yaxis_transform()
             ax.text(1.02, y, words, transform=transform, va="center", fontsize=8.5)
