@@ -5,6 +5,7 @@ import json
 import zipfile
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -431,6 +432,18 @@ def test_a_study_is_resumed_where_it_stopped(tmp_path, monkeypatch, xor, capsys)
     assert part["first"]["ratio"][0] != 1
     assert study.run(tmp_path, tasks=("xor",), settings=settings, seconds=-1) == []
     assert "no time left" in capsys.readouterr().out
+
+
+def test_networks_trained_a_few_at_a_time_are_those_trained_at_once(monkeypatch, xor):
+    group, settings = study.groups()[0], Settings(hidden=5, batch=4, updates=4)
+    methods = [Method("adam", 0.01, rho, seed) for rho in (1.0, 0.0) for seed in (5, 0, 10)]
+    at_once = study.train(group, xor, methods, settings)
+    monkeypatch.setattr(study, "ABREAST", 4)
+    with joblib.parallel_config(backend="sequential"):
+        some = study.train(group, xor, methods, settings)
+    assert some["methods"] == [list(m) for m in methods]
+    assert len(some["first"]["ratio"]) == 3
+    assert {**some, "seconds": 0} == {**at_once, "seconds": 0}
 
 
 def test_other_settings_are_not_taken_for_these():

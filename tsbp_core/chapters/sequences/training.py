@@ -29,6 +29,10 @@ PIECE = 400
 """Sequences that are judged at a time."""
 
 
+LONG = 500
+"""Updates from which on compiling the steps takes less time than it saves on a CPU."""
+
+
 CALIBRATION = 100
 """Sequences on which the first weights are scaled."""
 
@@ -159,7 +163,7 @@ class Trainer:
         One a network.
     device : str, default "cpu"
     fuse : bool, optional
-        Whether to compile the steps; by default on a GPU only.
+        Whether to compile the steps; by default on a GPU, and on a CPU from ``LONG`` updates on.
     """
 
     def __init__(self, data, net, settings, methods, device="cpu", fuse=None):
@@ -193,7 +197,7 @@ class Trainer:
         self.picked = self.plan[0].clone()
         self.loss = torch.zeros(len(methods), device=device)
         self.done = 0
-        fuse = device != "cpu" if fuse is None else fuse
+        fuse = device != "cpu" or settings.updates >= LONG if fuse is None else fuse
         self.forward_step, self.backward_step = (
             Fused(step) if fuse else step
             for step in (recurrent.forward_step, recurrent.backward_step)

@@ -8,8 +8,6 @@ below it, with the sweep's own seeds. It has no verdict and changes none.
 
 import time
 
-import torch
-
 from tsbp_core.chapters.sequences import data, plan, study
 from tsbp_core.chapters.sequences.training import Method, Settings
 from tsbp_core.lab import results
@@ -28,12 +26,11 @@ def compute(settings=SETTINGS, seeds=plan.SWEEP_SEEDS):
     task, parts = data.TASKS["xor"](), {}
     for reset in plan.RESETS:
         group = plan.Group("xor", reset, "low")
-        parts[group.name] = study.train(group, task, methods(seeds), settings, "cpu", fuse=True)
+        parts[group.name] = study.train(group, task, methods(seeds), settings)
     return parts
 
 
 def main():
-    torch.set_num_threads(1)  # the arrays are small
     start = time.perf_counter()
     found = compute()
     results.save(
