@@ -51,7 +51,8 @@ run of its own:
 
 ``best`` asks what is left of the difference when both methods are tuned and trained on: 10 epochs,
 each method at its own best rate, 10 seeds. It was planned after ``grid``, ``larger`` and
-``headline``, before any run of its own:
+``headline``, before any run of its own. Still before, its networks were set to compute in bfloat16,
+as those of ``larger`` and ``headline`` do: a run takes 0.6 of the time.
 
 - ``tuning`` chooses the rates: ``TUNING_RATES`` lie on both sides of the grid's best; two seeds
   that ``best`` has not; 5,000 training images held out. The rate with the highest mean accuracy on
@@ -186,7 +187,7 @@ def grid(seeds=5, base=COMPACT, at=slice(None)):
 
 def tuning(seeds=2):
     """``TUNING_RATES`` for 10 epochs, 5,000 training images held out, seed after seed."""
-    base = replace(COMPACT, epochs=10, held_out=5000)
+    base = replace(COMPACT, epochs=10, precision="bfloat16", held_out=5000)
     return [
         replace(run, seed=100 + run.seed)
         for run in grid(seeds, base)
