@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,37 @@ def test_failed_write_leaves_the_old_file_alone(folder, monkeypatch):
         save(loss=2)
     assert json.loads(path.read_text())["results"] == {"loss": 1}
     assert [p.name for p in folder.iterdir()] == ["a.json"]
+
+
+def test_two_processes_that_write_one_file_keep_apart(folder, monkeypatch):
+    target = folder / "a"
+    with results.atomic_file(target) as file:
+        file.write(b"one")
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda: -1)
+            with results.atomic_file(target) as late:
+                late.write(b"another")
+        assert target.read_bytes() == b"another"
+    assert target.read_bytes() == b"one"
+    assert [p.name for p in folder.iterdir()] == ["a"]
+
+
+def test_text_is_kept_and_numbers_in_a_row_share_a_line():
+    text = {"see [a b, c] and [ 14%]": "[1, 2] [", "empty": [], "rows": [[1, 2], [3.5, None]]}
+    written = save(**text).read_text()
+    assert json.loads(written)["results"] == text
+    assert "[1,2],\n" in written and "[3.5,null]\n" in written
+
+
+def test_a_digest_changes_with_each_source_and_with_what_it_is_of(folder):
+    one, other = folder / "one.py", folder / "other.py"
+    one.write_text("x = 1")
+    other.write_text("y = 1")
+    digests = [results.code_digest([one, other]), results.code_digest([one, other], "a unit")]
+    other.write_text("y = 2")
+    digests += [results.code_digest([one, other]), results.code_digest([one])]
+    assert len(set(digests)) == 4 and {len(digest) for digest in digests} == {16}
+    assert results.code_digest([results]) == results.code_digest([Path(results.__file__)])
 
 
 def test_the_commit_is_that_of_the_code_and_says_if_it_was_changed(folder, monkeypatch):

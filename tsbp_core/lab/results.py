@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import functools
+import hashlib
 import json
 import os
 import platform
@@ -52,13 +53,23 @@ def save(name, *, command, settings, results, wall_time_s, folder=None):
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(target) as file:
         text = json.dumps(_finite(document), allow_nan=False, indent=1)
-        text = re.sub(r"\[[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)
-        file.write(text.encode())  # numbers in a row share a line
+        # Numbers in a row share a line. A bracket in a string has no raw newline after it.
+        text = re.sub(r"\[\n[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)
+        file.write(text.encode())
     return target
 
 
 def make(name, compute, *, command, settings):
-    """Time ``compute()``, ``save`` what it returns, and say so on a line."""
+    """Time ``compute()``, ``save`` what it returns, and say so on a line.
+
+    Parameters
+    ----------
+    name : str
+    compute : callable
+        Takes nothing and returns the results.
+    command, settings
+        As in ``save``.
+    """
     start = time.perf_counter()
     found = compute()
     took = time.perf_counter() - start
@@ -103,11 +114,29 @@ def provenance():
     }
 
 
+def code_digest(sources, of=""):
+    """Sixteen hexadecimal digits that change with a source file, or with the text ``of``.
+
+    Parameters
+    ----------
+    sources : sequence of modules and Paths
+        Modules, or files of such as cannot be imported everywhere.
+    of : str, optional
+        What else is digested.
+    """
+    paths = (Path(getattr(source, "__file__", source)) for source in sources)
+    code = b"".join(path.read_bytes() for path in paths)
+    return hashlib.sha256(of.encode() + code).hexdigest()[:16]
+
+
 @contextlib.contextmanager
 def atomic_file(target):
-    """Open a binary file that takes the name ``target`` only when wholly written."""
+    """Open a binary file that takes the name ``target`` only when wholly written.
+
+    Until then its name is that of this process too, so that several can write one target.
+    """
     target = Path(target)
-    temporary = target.with_name(target.name + ".part")
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as file:
             yield file
