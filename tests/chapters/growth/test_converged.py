@@ -15,6 +15,7 @@ from tsbp_core.chapters.growth import (
     verdicts,
 )
 from tsbp_core.chapters.growth import study as growth
+from tsbp_core.lab import results
 from tsbp_core.neuron import LIF
 
 SMALL = manifolds.Task(
@@ -281,6 +282,23 @@ def test_results_of_other_settings_are_not_mixed_in(tiny, tmp_path, monkeypatch)
     monkeypatch.setattr(plan, "STRETCH", 4)
     with pytest.raises(SystemExit, match="other settings"):
         converged.main(["--out", str(tmp_path)])
+
+
+def test_the_digest_covers_the_kernels_of_every_device():
+    """Of a GPU too, which are not imported here."""
+    made_by = converged.machine(torch.device("cpu"))
+    assert made_by["device"] == "CPU"
+    for name in ("kernels", "triton_lif", "function_lif", "inductor_lif", "block_lif"):
+        without = [source for source in converged._CODE if f"{name}.py" not in str(source)]
+        assert len(without) == len(converged._CODE) - 1
+        assert results.code_digest(without) != made_by["code"]
+
+
+def test_a_device_is_known_before_anything_is_made(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        converged.main(["--device", "gpu", "--out", str(tmp_path / "none")])
+    assert "invalid choice: 'gpu'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def make_record(validation, test, loss=None):

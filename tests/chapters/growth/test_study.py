@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsbp_core import LIF, numpy_lif
+from tsbp_core import LIF, block_lif, function_lif, inductor_lif, numpy_lif
 from tsbp_core.chapters.growth import manifolds, outcomes, probe
 from tsbp_core.chapters.growth import study as growth
 from tsbp_core.lab import results
@@ -72,6 +72,19 @@ def test_training_resumes_from_what_is_kept(tmp_path):
     (path,) = folder.glob("*.json")
     path.write_text(json.dumps({"accuracy": [1.0]}))
     assert growth.train_all(named, folder, quiet=True) == {"a": {"accuracy": [1.0]}}
+
+
+def test_what_other_code_trained_is_not_used_again(tmp_path, monkeypatch):
+    named = {"a": (probe.make_neuron("zero", "peak", 4), SMALL)}
+    monkeypatch.setattr(manifolds, "train", lambda task, lif, seeds: {"accuracy": [0.5]})
+    growth.train_all(named, tmp_path, quiet=True)
+    for module in (function_lif, inductor_lif, block_lif):
+        other = tmp_path / f"{module.__name__}.py"
+        other.write_text("other")
+        with monkeypatch.context() as changed:
+            changed.setattr(module, "__file__", str(other))
+            growth.train_all(named, tmp_path, quiet=True)
+    assert len(list(tmp_path.glob("*.json"))) == 4
 
 
 def test_committed_results_are_complete():

@@ -1,7 +1,6 @@
 """Manifolds to convergence: trains what ``plan`` says, in pairs; resumable. ``verdicts`` judges."""
 
 import argparse
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tsbp_core import block_lif, neuron, surrogates, torch_lif
+from tsbp_core import block_lif, function_lif, inductor_lif, neuron, surrogates, torch_lif
 from tsbp_core.chapters.growth import manifolds, plan, side_by_side
 from tsbp_core.lab import results
 
@@ -17,6 +16,13 @@ SECONDS_OF_WORK = {"cuda": 0.05, "cpu": 100.0}
 """A guess, before anything was timed, of the seconds that a million of ``work`` takes."""
 EVERY = 20.0
 """Seconds of training after which results are saved."""
+_CODE = (
+    *(neuron, surrogates, block_lif, function_lif, inductor_lif, torch_lif),
+    *(manifolds, side_by_side),
+    Path(torch_lif.__file__).with_name("triton_lif.py"),  # files: importing them needs Triton
+    Path(__file__).with_name("kernels.py"),
+)
+"""What decides the numbers."""
 
 
 def units(blocks, done, together):
@@ -166,10 +172,8 @@ def run(folder, device="cpu", blocks=tuple(plan.BLOCKS), seconds=None, report=pr
 
 def machine(device):
     """The device's name and a digest of the code that the numbers come from."""
-    modules = (neuron, surrogates, block_lif, torch_lif, manifolds, side_by_side)
-    code = b"".join(Path(module.__file__).read_bytes() for module in modules)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    return {"device": name, "code": hashlib.sha256(code).hexdigest()[:16]}
+    return {"device": name, "code": results.code_digest(_CODE)}
 
 
 def main(argv=None):
@@ -177,7 +181,7 @@ def main(argv=None):
         prog="python -m tsbp_core.chapters.growth.converged",
         description="Train pairs of networks on manifolds to convergence; resumable.",
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--out", default=results.RESULTS, type=Path, help="folder of the results")
     parser.add_argument("--seconds", type=float, help="begin nothing that would take longer")
     parser.add_argument("--blocks", nargs="+", choices=plan.BLOCKS, default=list(plan.BLOCKS))

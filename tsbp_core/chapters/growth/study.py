@@ -13,16 +13,14 @@ Added after the first results: whether other learning rates change outcome 1 whe
 (``rate_conditions``). ``converged`` trains further, at each method's best learning rate.
 """
 
-import hashlib
 import itertools
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from tsbp_core import block_lif, neuron, surrogates, torch_lif
+from tsbp_core import block_lif, function_lif, inductor_lif, neuron, surrogates, torch_lif
 from tsbp_core.chapters.growth import manifolds
 from tsbp_core.chapters.growth.outcomes import (
     OTHER_RATES,
@@ -35,6 +33,9 @@ from tsbp_core.chapters.growth.outcomes import (
 )
 from tsbp_core.chapters.growth.probe import RESETS, RHOS, make_neuron
 from tsbp_core.lab import conditions, results
+
+_CODE = (neuron, surrogates, block_lif, function_lif, inductor_lif, torch_lif, manifolds)
+"""Modules that decide the numbers. What other versions of them trained is not used again."""
 
 
 def trained_conditions():
@@ -63,11 +64,9 @@ def train_all(named, folder, quiet=False):
     ``named``: as ``trained_conditions`` and ``rate_conditions`` return them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    modules = (neuron, surrogates, block_lif, torch_lif, manifolds)
-    code = b"".join(Path(module.__file__).read_bytes() for module in modules)
     by_name = {}
     for name, (lif, task) in tqdm(named.items(), unit="condition", disable=quiet):
-        key = hashlib.sha256(repr((lif, task, SEEDS)).encode() + code).hexdigest()[:16]
+        key = results.code_digest(_CODE, repr((lif, task, SEEDS)))
         path = folder / f"{key}.json"
         if not path.exists():
             with results.atomic_file(path) as file:

@@ -7,10 +7,8 @@ numbers; each is kept on disk when done, and a study that was cut off goes on wh
 import argparse
 import contextlib
 import functools
-import hashlib
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import joblib
 from tqdm import tqdm
@@ -70,8 +68,7 @@ def run_study(units, folder, jobs=1, scheduler=None, quiet=False):
 
 
 def _key(unit):
-    code = b"".join(Path(module.__file__).read_bytes() for module in _CODE)
-    return hashlib.sha256(repr(unit).encode() + code).hexdigest()[:16]
+    return results.code_digest(_CODE, repr(unit))
 
 
 def _run_missing(units, jobs, scheduler):
