@@ -163,3 +163,12 @@ def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):
     assert "wrote" in capsys.readouterr().out
     monkeypatch.setattr(cifar10_paper, "train", None)  # a run that is there is not computed again
     cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])
+
+
+def test_a_missing_data_set_is_a_message(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10_paper.results, "PROJECT", tmp_path)
+    monkeypatch.setattr(cifar10_paper.results, "RESULTS", tmp_path / "results")
+    damaged = tmp_path / cifar10_paper.datasets.FOLDER
+    damaged.mkdir()
+    with pytest.raises(SystemExit, match="data_batch_1.bin is missing"):
+        cifar10_paper.main(["--preset", "quarter", "--root", str(tmp_path)])

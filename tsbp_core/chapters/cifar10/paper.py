@@ -260,6 +260,8 @@ def main(argv=None):
                 f"--lr {settings.lr:g} --rho {args.rho:g} --seed {args.seed}",
                 settings={**asdict(settings), "seed": args.seed, "processes": world},
             )
+    except datasets.DatasetError as error:
+        raise SystemExit(str(error)) from None
     finally:
         if distributed.is_initialized():
             distributed.destroy_process_group()
