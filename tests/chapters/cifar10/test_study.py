@@ -115,6 +115,13 @@ def test_a_full_disk_stops_with_a_message(folder):
     assert all(file.suffix == ".lock" for file in files)
 
 
+def test_a_device_is_known_before_anything_is_downloaded(monkeypatch, capsys):
+    monkeypatch.setattr(datasets, "cifar10", None)
+    with pytest.raises(SystemExit):
+        study.main(["smoke", "--device", "gpu"])
+    assert "invalid choice: 'gpu'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", [s for s in plan.STUDIES if s != "smoke"])
 def test_committed_runs_are_those_of_the_study(name):
     runs = plan.STUDIES[name]()

@@ -434,6 +434,13 @@ def test_a_study_is_resumed_where_it_stopped(tmp_path, monkeypatch, xor, capsys)
     assert "no time left" in capsys.readouterr().out
 
 
+def test_a_device_is_known_before_anything_is_loaded(monkeypatch, capsys):
+    monkeypatch.setattr(study, "run", None)
+    with pytest.raises(SystemExit):
+        study.main(["--device", "gpu"])
+    assert "invalid choice: 'gpu'" in capsys.readouterr().err
+
+
 def test_networks_trained_a_few_at_a_time_are_those_trained_at_once(monkeypatch, xor):
     group, settings = study.groups()[0], Settings(hidden=5, batch=4, updates=4)
     methods = [Method("adam", 0.01, rho, seed) for rho in (1.0, 0.0) for seed in (5, 0, 10)]

@@ -188,7 +188,7 @@ def main(argv=None):
     parser.add_argument("study", choices=[*STUDIES, "spikes", "images"])
     parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (-1: one a core)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     args = parser.parse_args(argv)
     try:
         datasets.cifar10(args.root)  # downloaded once, before the processes start

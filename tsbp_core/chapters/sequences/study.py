@@ -94,9 +94,8 @@ def compare(trainer):
     """How the two gradients of the same weights differ, and how credit grows, of each network.
 
     On the seed's first batch. ``ratio`` is the length of the complete gradient in W and V over that
-    of the detached, ``cosine`` their cosine. ``growth`` is ``recurrent.credit_rate`` by rho, with
-    the recurrence and of the neurons alone, ``beyond`` the share of steps at which a neuron's own
-    Jacobian is beyond 1 in size.
+    of the detached, ``cosine`` their cosine, ``spikes`` the mean share of neurons that fire.
+    ``growth`` is ``recurrent.credit_rate`` by rho, with the recurrence and of the neurons alone.
     """
     picked = trainer.plan[0]
     rhos = [torch.full_like(trainer.rho, rho) for rho in RHOS]
@@ -255,13 +254,13 @@ def run(folder, device="cpu", seconds=float("inf"), tasks=tuple(data.TASKS), set
     return complete
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--out", default=results.RESULTS / "sequences", type=Path)
     parser.add_argument("--seconds", default=float("inf"), type=float, help="begin nothing later")
     parser.add_argument("--tasks", nargs="+", default=tuple(data.TASKS), choices=tuple(data.TASKS))
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     complete = run(arguments.out, arguments.device, arguments.seconds, arguments.tasks)
     print(f"{len(complete)} of {len(groups(arguments.tasks))} groups are complete")
 
