@@ -113,3 +113,23 @@ def test_own_best_is_chosen_by_the_training_loss():
     loss = {1.0: np.array([[0.1, 0.2, np.inf]]), 0.0: np.array([[0.3, 0.2, 0.4]])}
     best = outcomes.own_best(accuracy, loss)
     assert best == {1.0: [1.0], 0.0: [5.0]}
+
+
+def test_effects_of_direction_and_of_length_are_told_apart():
+    """Direction costs 4, length gains 1; seeds and rates differ."""
+    runs = plan.swap(2)
+    found = {}
+    for run in runs:
+        direction = run.settings.reset_gradient
+        length = 1 - direction if run.settings.length_of is not None else direction
+        value = 50 - 4 * direction + length + run.seed + 100 * run.settings.lr
+        found[run] = {"results": {"test": {"accuracy": value / 100}}}
+    cells = outcomes.by_direction_and_length(found)
+    rates = 100 * np.mean(plan.RATES["adamw"][plan.MIDDLE])
+    assert cells[1.0, 0.0] == pytest.approx([46 + rates, 47 + rates])
+    assert cells[0.0, 1.0] == pytest.approx([51 + rates, 52 + rates])
+    effects = outcomes.swap_effects(cells)
+    assert [outcomes.gain(effects[part])[0] for part in ("direction", "length")] == pytest.approx(
+        [-4, 1]
+    )
+    assert effects["direction"][0.0] == pytest.approx([50.5 + rates, 51.5 + rates])

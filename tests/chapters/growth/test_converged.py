@@ -575,4 +575,10 @@ def test_what_chapter_10_says_in_words_is_so():
     said = report.phrases(ends, near, momentum)
     assert said["hard-clear"] == "2.25" and said["hard-harm"] == "3.15"
     assert said["soft-first"] == said["soft-first"] == "1.18" and said["soft-all"] == "2.37"
+    tall = momentum[plan.Cell("area", 25, "subtract", optimizer="sgd").name]
+    assert tall["edge"] == [True, False] and said["momentum-edge"] == "0.0005"
+    assert not ends[helped.name]["flat"]
+    assert said["tall-unfinished"] == "3"
+    assert (said["open-gain"], said["open-loss"]) == ("5", "2")
+    assert said["shallow-slower"] == "1.15 to 1.27"
     assert said["low-slower"] == said["early-harm"] == said["momentum-faster"] == "0"

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from tsbp_core.chapters.growth import outcomes, probe
 from tsbp_core.chapters.growth.outcomes import Shape, Trained
+from tsbp_core.lab.statistics import t_interval
 
 
 def test_gain_is_a_paired_difference_in_points():
@@ -22,6 +24,22 @@ def test_gain_is_a_paired_difference_in_points():
     assert outcomes.gains(trained)[shape][0] == pytest.approx(6.25)
     assert outcomes.gains(trained, reset="subtract")[shape][0] == 0
     assert outcomes.gains(trained)[Shape("area", 4)][0] == 0
+
+
+def test_what_a_gain_is_more_is_paired_and_corrected():
+    trained = {
+        Trained("area", slope, "zero", 1, T, rho): {"accuracy": [0.5, 0.6, 0.4]}
+        for slope in (25, 100)
+        for T in outcomes.STEPS
+        for rho in probe.RHOS
+    }
+    trained[Trained("area", 25, "zero", 1, 100, 1.0)] = {"accuracy": [0.6, 0.8, 0.5]}
+    shapes = Shape("area", 25), Shape("area", 100)
+    by_shape = outcomes.more(trained, shapes, {"T": 100}, {"T": 50})
+    mean, low, high = by_shape[0]
+    assert mean == pytest.approx(100 * 0.4 / 3)
+    assert (low, high) == pytest.approx(t_interval(np.array([10, 20, 10]), 0.975))
+    assert by_shape[1] == pytest.approx((0, 0, 0))
 
 
 def test_height_is_that_of_h_at_the_threshold():

@@ -133,3 +133,11 @@ def test_every_study_says_how_it_was_made():
     lines = list(numbers.made())
     assert len(lines) == len(STUDIES) + 1
     assert all(line.startswith("make toy") for line in lines[:-1])
+
+
+def test_a_tall_surrogate_narrows_the_range(texts):
+    with_term, without = (
+        fmean(raw("toy-presets")[f"A surrogate too tall/rho={rho}"]["decades"]) for rho in (1, 0)
+    )
+    assert first(texts["tall-teacher"]) == pytest.approx(with_term - without, abs=0.005)
+    assert with_term < without

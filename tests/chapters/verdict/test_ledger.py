@@ -19,7 +19,7 @@ def test_some_claims_do_not_hold():
     """Else a ledger would be praise: what was expected and did not come is in it."""
     wrong = [made for made in ledger.claims() if made.holds is False]
     assert len(wrong) >= 4
-    assert sum(made.source.startswith("announced") for made in wrong) == 2
+    assert sum(made.source.startswith("announced") for made in wrong) == 3
 
 
 def test_what_wide_intervals_cannot_bear_out_is_open():
@@ -30,10 +30,6 @@ def test_what_wide_intervals_cannot_bear_out_is_open():
     assert claim.no_harm({"equal": 3, "help": 1}) is True
     assert claim.no_harm({"equal": 3, "open": 1}) is None
     assert claim.no_harm({"open": 3, "harm": 1}) is False
-    small, large = (1.0, 0.5, 1.5), (3.0, 2.0, 4.0)
-    assert claim.below([small], [large]) is True
-    assert claim.below([large, small], [small, large]) is False
-    assert claim.below([small, small], [large, (1.6, 1.4, 1.8)]) is None
     assert claim.signs([(1, 0.5, 2), (0, -1, 1), (-1, -2, -0.5), (1, 0.1, 2)]) == (2, 1, 4)
     found = verdicts()
     assert found["On CIFAR-10 there is not much improvement."] is None

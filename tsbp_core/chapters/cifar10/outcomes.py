@@ -108,6 +108,27 @@ def by_change(collected, outcome=accuracy):
     return pairs(collected, outcome, operator.attrgetter("change"))
 
 
+def by_direction_and_length(collected):
+    """Accuracy in ``plan.swap``, the mean over rates: [S] by (direction, length), each a rho."""
+    cells = {}
+    for run, record in collected.items():
+        direction = run.settings.reset_gradient
+        length = direction if run.settings.length_of is None else run.settings.length_of
+        cells.setdefault((direction, length), {}).setdefault(run.seed, []).append(accuracy(record))
+    return {
+        cell: np.array([np.mean(rates) for _, rates in sorted(seeds.items())])
+        for cell, seeds in cells.items()
+    }
+
+
+def swap_effects(cells):
+    """What ``by_direction_and_length`` has, averaged over the other part: {part: {rho: [S]}}."""
+    return {
+        "direction": {rho: (cells[rho, 1.0] + cells[rho, 0.0]) / 2 for rho in RHOS},
+        "length": {rho: (cells[1.0, rho] + cells[0.0, rho]) / 2 for rho in RHOS},
+    }
+
+
 def first_layer(record):
     """Complete to detached gradient in the first layer: "ratio" of lengths, "cosine".
 

@@ -142,6 +142,9 @@ CHANGES = {
 CHANGES_LEVEL = 1 - 0.05 / len(CHANGES)
 """Level of an interval that is corrected for their number, by Bonferroni."""
 
+SWAP_LEVEL = 1 - 0.05 / 2
+"""Level of an interval of ``swap``, for its two outcomes."""
+
 
 @dataclass(frozen=True)
 class TrainingRun:

@@ -66,16 +66,33 @@ def gain(trained, condition):
     return 100.0 * np.subtract(*pair)
 
 
-def gains(trained, level=0.95, **chosen):
-    """Mean gain with its t interval over seeds, by ``Shape``.
-
-    Averaged, seed by seed, over the conditions chosen by ``reset``, ``depth`` or ``T``.
-    """
+def seed_gains(trained, **chosen):
+    """Gain of each seed [S] by ``Shape``, the mean over conditions chosen by ``depth`` or ``T``."""
     by_shape = {}
     for condition in trained:
         fits = all(getattr(condition, field) == value for field, value in chosen.items())
         if fits and condition.rho == 1.0:
             shape = Shape(condition.unit, condition.slope)
             by_shape.setdefault(shape, []).append(gain(trained, condition))
-    means = {shape: np.mean(values, axis=0) for shape, values in by_shape.items()}
-    return {shape: (values.mean(), *t_interval(values, level)) for shape, values in means.items()}
+    return {shape: np.mean(values, axis=0) for shape, values in by_shape.items()}
+
+
+def gains(trained, level=0.95, **chosen):
+    """Mean of ``seed_gains`` with its t interval, by ``Shape``."""
+    by_shape = seed_gains(trained, **chosen)
+    return {
+        shape: (values.mean(), *t_interval(values, level)) for shape, values in by_shape.items()
+    }
+
+
+def more(trained, shapes, one, other):
+    """What the gain is more under choice ``one`` than under ``other``, paired, for each shape.
+
+    Choices are as ``seed_gains`` takes them. A list of means with their t intervals, corrected for
+    the number of shapes.
+    """
+    gains_by_shape = (seed_gains(trained, **choice) for choice in (one, other))
+    first, second = ([by_shape[shape] for shape in shapes] for by_shape in gains_by_shape)
+    level = 1 - 0.05 / len(shapes)
+    apart = (here - there for here, there in zip(first, second, strict=True))
+    return [(values.mean(), *t_interval(values, level)) for values in apart]

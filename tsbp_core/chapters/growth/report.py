@@ -89,6 +89,7 @@ def phrases(ends, near, momentum):
     early = [s["at"][150] for s in low]
     ahead = [mean for mean, least, _ in early if least > 0]
     faster = [f["speed"]["ratio"][0] for f in low if f["speed"]["verdict"] == "faster"]
+    slow = [ends[cell.name] for cell in plan.SHALLOW if cell.height == verdicts.TALL]
     speeds = count(ends, LOW, "speed")
     by_name = {**ends, **near}
     stopped = [abs(s["stopped"][0] - s["gain"][0]) for s in ends.values()]
@@ -121,17 +122,39 @@ def phrases(ends, near, momentum):
         "within-open": count(ends, within)["open"],
         "shallow": len(shallow),
         "shallow-equal": count(ends, shallow)["equal"],
+        "shallow-slower": between([s["speed"]["ratio"][0] for s in slow], "{:.2f}"),
         "shallow-faster": count(ends, plan.SHALLOW, "speed")["faster"],
         "unfinished": sum(not s["flat"] for s in ends.values()),
         "stopped": f"{max(stopped):.1f}",
-        "momentum-faster": count(momentum, plan.family("momentum"), "speed").get("faster", 0),
         "long-help": end_text(ends, "area", 10, "zero", steps=200),
     }
-    for height, slope in (("1", 4), ("2.5", 10), ("6.25", 25)):
-        cell = "area", slope, "subtract"
-        said[f"momentum-{height}"] = end_text(momentum, *cell, optimizer="sgd")
+    said |= phrases_of_uncertainty(low, tall) | phrases_of_momentum(momentum)
     said |= phrases_of_reset(ends, "subtract") | phrases_of_reset(ends, "zero")
     return {key: str(value) for key, value in said.items()}
+
+
+def phrases_of_uncertainty(low, tall):
+    """What open cells may hide, and how many had not ended; summaries of two kinds of cells."""
+    still_open = [s["gain"] for s in low if s["verdict"] == "open"]
+    return {
+        "open-gain": sum(most >= plan.MARGIN for *_, most in still_open),
+        "open-loss": sum(least <= -plan.MARGIN for _, least, _ in still_open),
+        "tall-unfinished": sum(not s["flat"] for s in tall),
+    }
+
+
+def phrases_of_momentum(momentum):
+    """Those of SGD with momentum."""
+    tallest = momentum[plan.Cell("area", 25, "subtract", optimizer="sgd").name]
+    soft = {
+        f"momentum-{height}": end_text(momentum, "area", slope, "subtract", optimizer="sgd")
+        for height, slope in (("1", 4), ("2.5", 10), ("6.25", 25))
+    }
+    return soft | {
+        "momentum-hard": end_text(momentum, "area", 25, "zero", optimizer="sgd"),
+        "momentum-edge": f"{tallest['rates'][0]:g}",
+        "momentum-faster": count(momentum, plan.family("momentum"), "speed").get("faster", 0),
+    }
 
 
 def end_text(family, *cell, **options):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsbp_core.chapters.toy import common, outcomes
+from tsbp_core.chapters.toy import common, outcomes, presets
 from tsbp_core.chapters.toy import experiment as toy
 from tsbp_core.chapters.toy.plan import STUDIES, WIDE, Arm, Changed, Condition
 from tsbp_core.chapters.toy.unit import Unit
@@ -33,6 +33,7 @@ def cited():
         **of_swaps(why),
         **of_one_rate(runs),
         **of_silence(runs, wide),
+        **of_tall_surrogate(),
     }
 
 
@@ -233,3 +234,9 @@ def of_silence(runs, wide):
             gain = outcomes.gain(*pair, among=among)
             texts[f"gain-{name}-{optimizer}"] = interval_text(*gain)
     return texts
+
+
+def of_tall_surrogate():
+    """Decades that the term adds with a surrogate 5 high and a teacher's spikes, by Adam."""
+    made = results.load("toy-presets")["results"]
+    return {"tall-teacher": interval_text(*presets.gain(made, presets.TALL))}

@@ -36,6 +36,7 @@ class Preset:
     fast: bool = False
 
 
+TALL = "A surrogate too tall"
 PRESETS = (
     Preset("Where the term helps", "A leaky neuron learns random spike times.", "05-toy"),
     Preset(
@@ -45,7 +46,7 @@ PRESETS = (
         replace(toy.NEURON, decay=0.0),
     ),
     Preset(
-        "A surrogate too tall",
+        TALL,
         "With the term and a surrogate 5 high, credit can grow on its way back.",
         "10-growth",
         replace(toy.NEURON, surrogate=surrogates.Sigmoid(0.05, unit="area")),

@@ -48,14 +48,6 @@ def no_more_than(most, gains):
     return True if all(high < most for *_, high in gains) else None
 
 
-def below(gains, others):
-    """Whether each gain is less than its other: None where their intervals meet."""
-    pairs = list(zip(gains, others, strict=True))
-    if any(low > high for (_, low, _), (_, _, high) in pairs):
-        return False
-    return True if all(high < low for (_, _, high), (_, low, _) in pairs) else None
-
-
 def no_harm(counts):
     """Whether cells with these verdicts show that there is none: None where some are open."""
     if counts.get("harm"):

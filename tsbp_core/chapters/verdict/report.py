@@ -113,10 +113,9 @@ def untuned(record):
 def of_toy():
     """One neuron: decades with a tall surrogate, the playground's third button; cases with SGD."""
     made = results.load("toy-presets")["results"]
-    tall = next(p for p in presets.PRESETS if p.name == "A surrogate too tall")
     helps, _, cases = signs(settings.toy_gains("sgd", "strict"))
     return {
-        "toy-tall": interval_text(*presets.gain(made, tall.name)),
+        "toy-tall": interval_text(*presets.gain(made, presets.TALL)),
         "toy-sgd-strict": f"{helps} of {cases}",
     }
 
