@@ -98,7 +98,8 @@ converged: $(READY)  ## The same networks trained to convergence (DEVICE=cuda: m
 
 VOWELS := data/sktime-1.2.0-py3-none-any.whl
 $(VOWELS): | $(READY)
-	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -d data sktime==1.2.0
+	@ls "$$TSBP_DATA"/sktime-*.whl 2>/dev/null || \
+	    $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -d data sktime==1.2.0
 
 sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=cuda: minutes; on a CPU a day, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.study --device $(DEVICE)

@@ -64,6 +64,25 @@ def test_data_elsewhere_are_seen(folder, tmp_path, inside):
     assert inputs(folder, TSBP_DATA=named) != without
 
 
+def test_vowels_are_downloaded_unless_they_are_there(folder, tmp_path):
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+
+    def runs(**variables):
+        return make(folder, "-o", ".venv/.ready", "sequences", **variables)
+
+    mine = tmp_path / "my data"
+    mine.mkdir()
+    assert "pip download" in runs(TSBP_DATA=str(mine)) and "pip download" in runs()
+    (mine / "sktime-9-any.whl").touch()
+    assert "pip download" not in runs(TSBP_DATA=str(mine))
+    (folder / "data" / "sktime-1.2.0-py3-none-any.whl").touch()
+    assert runs().splitlines()[-1] == "-m tsbp_core.chapters.sequences.study --device cpu"
+    assert "pip download" not in runs()
+
+
 def test_a_compiler_that_came_is_seen(folder, tmp_path):
     compiler = tmp_path / "my-c++"
     without = inputs(folder, CXX=str(compiler))

@@ -170,6 +170,12 @@ def test_paths_as_users_write_them(tmp_path, monkeypatch, no_download, root, ins
     assert datasets.available()
 
 
+def test_the_folder_of_the_data_is_the_one_that_holds_them(tmp_path, monkeypatch):
+    assert datasets.data_folder(tmp_path) == datasets.data_folder(tmp_path / datasets.FOLDER)
+    monkeypatch.setenv("TSBP_DATA", f"{tmp_path}/a/..")
+    assert datasets.data_folder() == tmp_path
+
+
 def test_a_root_below_the_folder_is_not_taken_for_it(tmp_path, monkeypatch):
     folder = write_folder(tmp_path)
     (folder / "below").mkdir()

@@ -76,11 +76,22 @@ def available(root=None):
     return all((_folder(root) / name).is_file() for name in (*TRAIN, TEST))
 
 
-def _folder(root):
+def data_folder(root=None):
+    """Where data that are not committed lie, as an absolute path; it need not be there.
+
+    Parameters
+    ----------
+    root : path, optional
+        As in ``cifar10``, whose ``cifar-10-batches-bin/`` stands for the folder that holds it.
+    """
     project = Path(__file__).resolve().parents[2] / "data"
     root = root or os.environ.get("TSBP_DATA") or (project if project.is_dir() else "data")
     root = Path(os.path.abspath(Path(root).expanduser()))
-    return root if root.name == FOLDER else root / FOLDER
+    return root.parent if root.name == FOLDER else root
+
+
+def _folder(root):
+    return data_folder(root) / FOLDER
 
 
 def _read(path):

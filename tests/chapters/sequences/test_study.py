@@ -1,6 +1,7 @@
 """The recurrent networks' gradient, their training side by side, and the sequences they read."""
 
 import contextlib
+import hashlib
 import json
 import zipfile
 from dataclasses import replace
@@ -17,7 +18,7 @@ from tsbp_core.chapters.sequences import data as sequences
 from tsbp_core.chapters.sequences import outcomes, recurrent, study, training, xor_rates
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
-from tsbp_core.lab import results
+from tsbp_core.lab import datasets, results
 
 RESETS = ("zero", "subtract")
 
@@ -303,6 +304,25 @@ def test_vowels_are_the_published_ones_or_say_how_to_get_them(tmp_path):
         wheel.writestr(name, TS)
     with pytest.raises(ValueError, match="not the published"):
         sequences.read_vowels("TRAIN", tmp_path)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_wheel_may_lie_in_the_folder_of_the_data_or_in_the_projects(
+    tmp_path, monkeypatch, inside
+):
+    """TSBP_DATA may name the folder of CIFAR-10 itself; make puts the wheel into the project."""
+    mine = tmp_path / "mine"
+    monkeypatch.setenv("TSBP_DATA", str(mine / datasets.FOLDER if inside else mine))
+    monkeypatch.setattr(results, "PROJECT", tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"in {tmp_path / 'data'} or {mine}: pip"):
+        sequences.read_vowels("TEST")
+    for folder, text in ((tmp_path / "data", "the project's"), (mine, "the reader's")):
+        folder.mkdir()
+        with zipfile.ZipFile(folder / "sktime-9-any.whl", "w") as wheel:
+            wheel.writestr("sktime/datasets/data/JapaneseVowels/JapaneseVowels_TEST.ts", text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        monkeypatch.setitem(sequences.VOWELS, "TEST", digest)
+        assert sequences.read_vowels("TEST") == text
 
 
 def test_vowels_shapes_and_parts(monkeypatch):

@@ -5,14 +5,12 @@ pool without fold k mod 5 and is validated on that fold, so that ten seeds valid
 """
 
 import hashlib
-import os
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-import tsbp_core
+from tsbp_core.lab import datasets, results
 
 FOLDS = 5
 TEST = -1
@@ -97,14 +95,11 @@ def digits(by="row", shuffled=False):
     return Data(with_constant(x), labels, np.full(x.shape[:2], 1 / x.shape[1], np.float32), fold)
 
 
-def vowels_folder():
-    """Where files that are not committed lie: ``$TSBP_DATA``, or ``data/`` in the project."""
-    project = Path(tsbp_core.__file__).resolve().parent.parent
-    return Path(os.environ.get("TSBP_DATA") or project / "data")
-
-
 def read_vowels(part, folder=None):
     """The published ``part``, "TRAIN" or "TEST", as text, from sktime's wheel in ``folder``.
+
+    By default it is sought where CIFAR-10 would be (``datasets.data_folder``), or else in ``data/``
+    of this project, where ``make sequences`` puts it.
 
     Raises
     ------
@@ -113,11 +108,12 @@ def read_vowels(part, folder=None):
     ValueError
         If the part in it is not the published one.
     """
-    folder = folder or vowels_folder()
-    wheels = sorted(folder.glob(WHEEL))
+    places = [folder] if folder else [results.PROJECT / "data", datasets.data_folder()]
+    wheels = [wheel for place in places for wheel in sorted(place.glob(WHEEL))]
     if not wheels:
         raise FileNotFoundError(
-            f"no {WHEEL} in {folder}: pip download --no-deps -d {folder} sktime==1.2.0"
+            f"no {WHEEL} in {' or '.join(map(str, dict.fromkeys(places)))}: "
+            f"pip download --no-deps -d {places[0]} sktime==1.2.0"
         )
     name = f"sktime/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts"
     text = zipfile.ZipFile(wheels[-1]).read(name)
