@@ -193,6 +193,13 @@ def test_chunks_of_trains_are_independent_of_the_gradient_asked_for(rng):
     assert np.array_equal(one[0], other[0])
 
 
+@pytest.mark.parametrize("trains", [0, 500, 1100, 2500])
+def test_halves_of_unequal_size_are_refused(trains):
+    x, value = gradients.Task(3, "count").draw(2)
+    with pytest.raises(ValueError, match=f"trains must be a multiple of 1000, got {trains}"):
+        gradients.estimate(x, value, escape.neuron("zero", 0.2), trains)
+
+
 def test_a_common_factor_takes_away_what_is_length():
     truth = np.array([[3.0, 1.0, 1.0], [4.0, 0.0, 2.0]])
     error, factor = escape.rescaled(truth, 2.0 * truth)

@@ -123,19 +123,30 @@ def exact(x, loss, lif, surrogate=None):
     return truth, means
 
 
-def estimate(x, loss, lif, trains, seed=0, chunk=500):
-    """The same means over sampled trains, in two independent halves: [2, T, I].
+CHUNK = 500
+"""Trains that ``estimate`` samples at once."""
+
+
+def estimate(x, loss, lif, trains):
+    """The same means over ``trains`` sampled trains, in two independent halves: [2, T, I].
 
     The score is multiplied by the loss minus the chunk's mean loss of the other trains, which
     leaves its mean as it is and makes it less noisy.
+
+    Raises
+    ------
+    ValueError
+        If ``trains`` is not a multiple of 2 ``CHUNK``: halves are made of whole chunks.
     """
-    rng = np.random.default_rng((seed, len(x)))
+    if trains < 1 or trains % (2 * CHUNK):
+        raise ValueError(f"trains must be a multiple of {2 * CHUNK}, got {trains}")
+    rng = np.random.default_rng((0, len(x)))
     totals = {key: np.zeros((2, *x.shape)) for key in ("truth", *RHOS)}
-    for i in range(0, trains, chunk):
-        half = i // chunk % 2
-        run = sample(x, chunk, lif, rng)
+    for i in range(trains // CHUNK):
+        half = i % 2
+        run = sample(x, CHUNK, lif, rng)
         value, g = loss(run.spikes)
-        others = (value.sum(axis=0) - value) / (chunk - 1)
+        others = (value.sum(axis=0) - value) / (CHUNK - 1)
         totals["truth"][half] += ((value - others) * score(run, lif)).sum(axis=1)
         for rho in RHOS:
             own = replace(lif, reset_gradient=rho)
