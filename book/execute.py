@@ -12,7 +12,7 @@ from jupyter_cache.executors import load_executor
 BOOK = Path(__file__).resolve().parent
 
 
-def execute(cache, timeout=90):
+def execute(cache):
     """Execute in processes of their own, each notebook in its folder, and keep what comes out."""
     cache = get_cache(cache)
     for path in sorted(BOOK.glob("*.ipynb")):
@@ -20,4 +20,4 @@ def execute(cache, timeout=90):
     silent = logging.getLogger("silent")
     silent.setLevel(logging.CRITICAL)
     executor = load_executor("local-parallel", cache, logger=silent)
-    return executor.run_and_cache(timeout=timeout)
+    return executor.run_and_cache(timeout=90)

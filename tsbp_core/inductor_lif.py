@@ -107,12 +107,10 @@ def _with(lif, numbers):
 
 
 class _Rho:
-    """rho as an input: a factor that is not 0, so that ``if rho`` need not see its value."""
+    """rho as an input: a factor that counts as ``!= 0.0``, its value unseen."""
 
     def __init__(self, value):
         self.value = value
 
     def __mul__(self, other):
         return self.value * other
-
-    __rmul__ = __mul__

@@ -27,10 +27,6 @@ def title(explorer):
     return explorer.title
 
 
-def rising(n, kind):
-    return [[[n, n + 1, n + 2], ([1, 2], [n, np.nan])]], f"n={n}"
-
-
 def make(frame=None, **changed):
     panel = Panel("P", "x", "y", (Series("a"), Series("b", "dropped")), (0, 3), (0, 9), x=[1, 2, 3])
     settings = {

@@ -71,11 +71,6 @@ def cifar10(root=None):
     return Cifar10(images, labels, *_read(folder / TEST))
 
 
-def available(root=None):
-    """Whether ``cifar10(root)`` will find unpacked files and need no download."""
-    return all((_folder(root) / name).is_file() for name in (*TRAIN, TEST))
-
-
 def data_folder(root=None):
     """Where data that are not committed lie, as an absolute path; it need not be there.
 

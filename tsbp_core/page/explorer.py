@@ -271,7 +271,7 @@ def choice(name, values, start=0, label=str):
     return Control(name, values, start, "choice", label)
 
 
-def reset_choice(start="zero", resets=("zero", "subtract")):
+def reset_choice(start="zero"):
     """The reset: hard or soft."""
-    names = {**RESET_NAMES, "none": "no reset"}
-    return choice("reset", resets, resets.index(start), lambda reset: names[reset].split()[0])
+    resets = tuple(RESET_NAMES)
+    return choice("reset", resets, resets.index(start), lambda reset: RESET_NAMES[reset].split()[0])

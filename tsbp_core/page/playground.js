@@ -5,7 +5,7 @@ const BUDGET = 10;  // milliseconds of work a frame, so that input is answered a
 
 function playground(root) {
   if (root.dataset.update !== undefined) return;
-  const {compact, presets, full, controls, guess} = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+  const {compact, presets, controls, guess} = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let settings = read_settings(presets[0].settings);
   let population, chosen;  // all learning rates; the chosen one alone
@@ -56,7 +56,7 @@ function playground(root) {
     const text = write_settings(settings), mine = presets.find(one => write_settings(read_settings(one.settings)) === text);
     presets.forEach((preset, i) => preset_buttons[i].setAttribute("aria-pressed", preset === mine));
     caption_of.forEach((node, i) => node.classList.toggle("shown", presets[i] === mine));
-    link.href = `${compact ? full : ""}#${text}`;
+    link.href = `${compact ? "playground.html" : ""}#${text}`;
     picture.dropped_label.textContent = `${settings.rho ? "part of the term" : "term dropped"}, ρ = ${digits(settings.rho, 2)}`;
     show(settings);
     redraw();

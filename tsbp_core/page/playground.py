@@ -14,7 +14,7 @@ SCRIPTS = (
 """Each uses those before it; in the page they are one module."""
 
 
-def show(presets, compact=False, full="playground.html", controls=None, guess=None):
+def show(presets, compact=False, controls=None, guess=None):
     """Return the playground as HTML that makes no request.
 
     Parameters
@@ -23,13 +23,13 @@ def show(presets, compact=False, full="playground.html", controls=None, guess=No
         Its buttons: ``name``, ``settings`` as the text of a link, ``caption``, ``chapter`` (the
         name of the page that says more). The first is shown at the start.
     compact : bool, default False
-        A few controls alone, and a link to the page ``full``, which has them all.
+        A few controls alone, and a link to the playground's page, which has them all.
     controls : sequence of str, optional
         Which; default four sliders.
     guess : Guess, optional
         What the reader guesses before training begins: a share of the seeds that learn, in percent.
     """
-    data = {"compact": compact, "full": full, "presets": presets, "controls": controls}
+    data = {"compact": compact, "presets": presets, "controls": controls}
     data["guess"] = guess and guess.fields()
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     name = "tsbp-" + hashlib.sha256(text.encode()).hexdigest()[:12]

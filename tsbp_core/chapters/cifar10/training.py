@@ -35,7 +35,7 @@ PROBES = (0.0, 0.05, 0.2, 0.5, 1.0)
 PROBE_IMAGES = 256
 
 
-def train(settings, seed, data, checkpoint=None, progress=None, device="cpu"):
+def train(settings, seed, data, checkpoint=None, device="cpu"):
     """Train one network.
 
     Parameters
@@ -47,8 +47,6 @@ def train(settings, seed, data, checkpoint=None, progress=None, device="cpu"):
         From ``datasets.cifar10``.
     checkpoint : Path, optional
         Written after each epoch, and resumed from if it is there.
-    progress : callable, optional
-        Called after each batch with the number of batches done, and of all.
     device : str or torch.device, default "cpu"
         Where to train. Random numbers are the same everywhere, sums are not to the last bit.
 
@@ -77,7 +75,7 @@ def train(settings, seed, data, checkpoint=None, progress=None, device="cpu"):
     state = run.state
     while len(state["epochs"]) < settings.epochs and not state["diverged"]:
         start = time.perf_counter()
-        run.epoch(progress)
+        run.epoch()
         state["seconds"] += time.perf_counter() - start
         if checkpoint:
             checkpoints.keep(checkpoint, made_by, run.parts, state)
@@ -128,7 +126,7 @@ class _Training:
         self.example = torch.zeros(2, 3, 32, 32, device=device)
         self.probe = normalised(self.images[:PROBE_IMAGES]), self.labels[:PROBE_IMAGES]
 
-    def epoch(self, progress=None):
+    def epoch(self):
         """Train for an epoch and note it; divergence ends it early, and leaves no record."""
         start, state, net = time.perf_counter(), self.state, self.net
         number = len(state["epochs"])
@@ -145,8 +143,6 @@ class _Training:
                 return
             total_loss += loss * len(picked)
             correct += right
-            if progress:
-                progress(i + 1, self.updates)
         count = len(self.images)
         record = {"train_loss": total_loss / count, "train_accuracy": correct / count}
         record["seconds"] = round(time.perf_counter() - start, 2)

@@ -65,9 +65,9 @@ def kept_bytes():
     )
 
 
-def layer_time(name="overhead"):
+def layer_time():
     """Chapter 8: time an element against the number of steps, ours against any other layer."""
-    records = results.load(name)["results"]["sweep"]
+    records = results.load("overhead")["results"]["sweep"]
     others = [n for n in outcomes.medians(records[0]) if n != "fused"]
 
     def frame(steps, layer, threads):

@@ -39,9 +39,9 @@ FORMULATIONS = {
 }
 
 
-def saved_bytes(function, steps, lif, neurons=1000):
-    """Bytes of the distinct tensors that autograd keeps for the backward pass."""
-    x = torch.rand(steps, neurons, requires_grad=True)
+def saved_bytes(function, steps, lif):
+    """Bytes of the distinct tensors that autograd keeps of 1,000 neurons for the backward pass."""
+    x = torch.rand(steps, 1000, requires_grad=True)
     kept = {}
 
     def pack(tensor):
@@ -74,14 +74,14 @@ class _Traffic(TorchDispatchMode):
 ALLOCATIONS = (torch.ops.aten.empty, torch.ops.aten.empty_like, torch.ops.aten.detach)
 
 
-def traffic(function, steps=100, neurons=1000):
+def traffic(function):
     """Bytes an element that a formulation reads and writes, counted operation by operation.
 
     Forward and backward, for float32. Each operation is taken to read its inputs and write its
     outputs once, as it does where arrays are larger than the cache.
     """
-    x = torch.rand(steps, neurons, requires_grad=True)
-    g = torch.ones(steps, neurons)
+    x = torch.rand(100, 1000, requires_grad=True)
+    g = torch.ones_like(x)
     with _Traffic() as counter:
         function(x).backward(g)
     return counter.bytes / x.numel()
@@ -140,9 +140,9 @@ def layers(names):
     return {name: OURS.get(name) or peers.spiking_layer(name) for name in names}
 
 
-def measure_times(steps, shape, names, rounds, device="cpu"):
+def measure_times(steps, shape, names, rounds):
     """Nanoseconds an element: forward and backward of the named layers, and of a copy."""
-    x = torch.rand(steps, *shape, device=device)
+    x = torch.rand(steps, *shape)
     out = torch.empty_like(x)
     copies = []
 

@@ -61,11 +61,11 @@ def table(exact, noise=study.WIDTH, width=study.WIDTH):
     return page.table(HEADS, rows)
 
 
-def rescaled_table(width=study.WIDTH):
+def rescaled_table():
     """Share nearer in direction; errors as they are, and after one common factor for each rho."""
     rows = []
     for reset, loss in CASES:
-        case = study.lengths_apart(reset, loss, width)
+        case = study.lengths_apart(reset, loss)
         errors = ("{:.2f} {:.2f}".format(*case[key]) for key in ("error", "rescaled"))
         rows.append((f"{KINDS[reset]}, {loss}", f"{case['nearer']:.0%}", *errors))
     heads = "reset, loss", "nearer by cosine", "error, without and with", "rescaled"

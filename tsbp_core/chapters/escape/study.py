@@ -53,17 +53,17 @@ def compare(truth, mean):
     }
 
 
-def rescaled(truth, estimate, factors=FACTORS):
-    """Least median error of ``estimate`` [T, I] over common factors, as a learning rate is one.
+def rescaled(truth, estimate):
+    """Least median error of ``estimate`` [T, I] over ``FACTORS``, as a learning rate is one.
 
     Returns
     -------
     tuple of float
         The error, and the factor.
     """
-    errors = [np.median(compare(truth, factor * estimate)["error"]) for factor in factors]
+    errors = [np.median(compare(truth, factor * estimate)["error"]) for factor in FACTORS]
     best = int(np.argmin(errors))
-    return float(errors[best]), float(factors[best])
+    return float(errors[best]), float(FACTORS[best])
 
 
 def lengths_apart(reset, loss, width=WIDTH, instances=INSTANCES):
@@ -143,14 +143,13 @@ def describe(cell):
     return "  ".join([*columns, "{:.0%} [{:.0%}, {:.0%}]".format(*cell["nearer"])])
 
 
-def sampled(truth, means, resamples=2000, seed=0):
+def sampled(truth, means, resamples=2000):
     """Pooled outcomes by rho, each with its 95 % bootstrap interval over instances."""
 
     def interval(key, products):
         return bootstrap_interval(
             *products,
             resamples=resamples,
-            seed=seed,
             statistic=lambda *drawn, axis: pooled(*drawn, axis=axis)[key],
         )
 

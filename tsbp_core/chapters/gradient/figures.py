@@ -8,8 +8,9 @@ from tsbp_core.neuron import reset
 from tsbp_core.page.style import COMPLETE, DROPPED, FAINT, INK, RESET, STYLES, axes
 
 
-def neuron(x, lif, tau=3.0):
+def neuron(x, lif):
     """Current, membrane with threshold and spikes, and trace of one neuron; ``x`` [T]."""
+    tau = 3.0
     s, u = numpy_lif.forward(np.asarray(x, float), lif)
     figure, (top, middle, bottom) = axes(3, height=4.4, sharex=True, height_ratios=[1, 2.2, 1])
     t = np.arange(1, len(u) + 1)
@@ -22,16 +23,16 @@ def neuron(x, lif, tau=3.0):
     return figure
 
 
-def membrane(ax, u, s, lif, color=INK):
+def membrane(ax, u, s, lif):
     """Draw u[t] and, after each step, the fall to v[t]."""
     t = np.arange(1, len(u) + 1)
     after = reset(u, s, lif)
     path_t = np.stack([t, t + 0.25], axis=1).ravel()
-    ax.plot(path_t, np.stack([u, after], axis=1).ravel(), color=color, linewidth=1.5)
+    ax.plot(path_t, np.stack([u, after], axis=1).ravel(), color=INK, linewidth=1.5)
     ax.axhline(lif.threshold, color=FAINT, linestyle=":", linewidth=1.5)
     ax.text(len(u) + 0.6, lif.threshold, "θ", va="bottom")
     fired = s > 0
-    ax.plot(t[fired], u[fired], "o", color=color, markersize=6)
+    ax.plot(t[fired], u[fired], "o", color=INK, markersize=6)
     fell = after < u
     ax.vlines(t[fell] + 0.12, after[fell], u[fell], color=RESET, linewidth=2)
     ax.set_ylabel("u")
@@ -48,11 +49,11 @@ def resets(x, lifs):
     return figure
 
 
-def surrogate_families(families=surrogates.FAMILIES):
+def surrogate_families():
     """The bump h of each family, peak 1 and default width, and its antiderivative."""
     z = np.linspace(-2, 2, 401)
     figure, panels = axes(2, 3, height=4.0, sharex=True, sharey=True)
-    for ax, family in zip(panels.flat, families, strict=True):
+    for ax, family in zip(panels.flat, surrogates.FAMILIES, strict=True):
         surrogate = family()
         ax.plot(z, surrogate.derivative(z), color=INK)
         ax.plot(z, surrogate.primitive(z), color=INK, linestyle=":", linewidth=1.5)
@@ -76,8 +77,8 @@ def staircase(weights, true_loss, smooth_loss):
     return figure
 
 
-def unrolled(reset_edge=None, steps=3, credit=False):
-    """The neuron unrolled over time; ``reset_edge`` colours the edge from spike to reset.
+def unrolled(reset_edge=None, credit=False):
+    """The neuron unrolled over three steps; ``reset_edge`` colours the edge from spike to reset.
 
     Parameters
     ----------
@@ -87,10 +88,10 @@ def unrolled(reset_edge=None, steps=3, credit=False):
         Turn the arrows round and name what flows along them: the backward pass.
     """
     figure, ax = axes(height=4.0)
-    gap, height = 3.4, {"x": 0.0, "u": 1.2, "s": 2.7, "L": 3.7}
+    steps, gap, height = 3, 3.4, {"x": 0.0, "u": 1.2, "s": 2.7, "L": 3.7}
     edge = {None: (INK, "-", 1.5), "kept": (RESET, "-", 3.0), "dropped": (DROPPED, "--", 2.0)}
 
-    def node(name, at, label):
+    def node(at, label):
         ax.text(*at, label, ha="center", va="center", fontsize=12, zorder=3)
         ax.plot(*at, "o", markersize=30, markerfacecolor="none", markeredgecolor=INK, zorder=2)
 
@@ -103,9 +104,9 @@ def unrolled(reset_edge=None, steps=3, credit=False):
     for t in range(1, steps + 1):
         left = gap * t
         u, s, v = (left, height["u"]), (left, height["s"]), (left + 1.5, height["u"])
-        node("x", (left, height["x"]), f"x[{t}]")
-        node("u", u, f"u[{t}]")
-        node("s", s, f"s[{t}]")
+        node((left, height["x"]), f"x[{t}]")
+        node(u, f"u[{t}]")
+        node(s, f"s[{t}]")
         arrow((left, height["x"]), u)
         arrow(u, s)
         arrow(s, (left, height["L"]))
@@ -114,7 +115,7 @@ def unrolled(reset_edge=None, steps=3, credit=False):
             ax.text(left + 0.12, 3.25, f"g[{t}]", fontsize=10)
             ax.text(left - 0.12, 1.95, "h", fontsize=10, ha="right")
         if t < steps:
-            node("v", v, f"v[{t}]")
+            node(v, f"v[{t}]")
             color, style, width = edge[reset_edge]
             arrow(u, v)
             arrow(s, v, color, style, width, bend=-0.25)
@@ -148,15 +149,14 @@ def deltas(spikes, by_rho):
     return figure
 
 
-def gradient_errors(x, with_term, without_term, *, xlabel, floor=1e-17):
+def gradient_errors(x, with_term, without_term, *, xlabel):
     """Relative error of both gradients against differences, on a log scale."""
     figure, ax = axes(height=2.8)
     for rho, errors in ((0.0, without_term), (1.0, with_term)):
         style = STYLES[rho]
-        ax.plot(x, np.maximum(errors, floor), marker="s" if rho == 0 else "o", **style)
-        ax.text(
-            x[-1], max(errors[-1], floor), f"  {style['label']}", color=style["color"], va="center"
-        )
+        y = np.maximum(errors, 1e-17)  # an error of 0 has no place on a log scale
+        ax.plot(x, y, marker="s" if rho == 0 else "o", **style)
+        ax.text(x[-1], y[-1], f"  {style['label']}", color=style["color"], va="center")
     ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="relative error")
     ax.margins(x=0.05)
     return figure

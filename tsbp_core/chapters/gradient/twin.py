@@ -17,11 +17,11 @@ def neuron(reset, unit="area"):
     return LIF(0.8, 1.0, reset, surrogates.Sigmoid(0.2, unit=unit))
 
 
-def draw(steps=100, instances=200, rate=0.1, seed=0):
+def draw(steps=100, instances=200):
     """Random currents x [T, I], normal, mean 0.3 and deviation 0.5, and a trace loss."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     x = rng.normal(0.3, 0.5, (steps, instances))
-    target = (rng.random((steps, instances)) < rate).astype(float)
+    target = (rng.random((steps, instances)) < 0.1).astype(float)
     return x, numpy_lif.TraceLoss(target)
 
 
@@ -39,13 +39,13 @@ def gradients(x, loss, lif):
     return slope(1.0, smooth=True), {rho: slope(rho, smooth=False) for rho in (1.0, 0.0)}
 
 
-def smoothed_gradient(x, loss, lif, deviation=0.2, samples=1500, seed=0, chunk=250):
+def smoothed_gradient(x, loss, lif, deviation=0.2, samples=1500):
     """Gradient [T, I] of the mean loss under normal noise on the input of the spiking neuron.
 
     d/dx E L(x + n) = E L(x + n) n / deviation^2, estimated from pairs of opposite noise. ``loss``
     takes spikes [T, K, I], K samples of noise.
     """
-    rng = np.random.default_rng(seed)
+    rng, chunk = np.random.default_rng(0), 250
     total, samples = np.zeros_like(x), -(-samples // chunk) * chunk
     for _ in range(samples // chunk):
         n = deviation * rng.normal(size=(len(x), chunk, *x.shape[1:]))
@@ -56,10 +56,11 @@ def smoothed_gradient(x, loss, lif, deviation=0.2, samples=1500, seed=0, chunk=2
     return total / (samples * deviation**2)
 
 
-def drawn_credits(steps=24, instances=30, seed=3):
+def drawn_credits():
     """Chapter 3's longer run, many times: currents x [T, I], and a loss, the sum of g[t] s[t]."""
-    x = 0.8 * np.random.default_rng(1).random((steps, instances))
-    g = np.random.default_rng(seed).normal(size=(steps, instances))
+    shape = 24, 30
+    x = 0.8 * np.random.default_rng(1).random(shape)
+    g = np.random.default_rng(3).normal(size=shape)
 
     def loss(spikes):
         own = g if spikes.ndim == 2 else g[:, None]

@@ -87,11 +87,11 @@ def gains(panels):
     return figure
 
 
-def gains_by_multiple(by_reset, most=7.0):
+def gains_by_multiple(by_reset):
     """Gain of accuracy by the term against the height of h over the bound for one step.
 
     ``by_reset``: {reset: {label: {multiple: (mean, low, high)}}} in points, a panel a reset and a
-    marker a label. What lies beyond ``most`` is left out.
+    marker a label. What lies beyond 7 is left out.
     """
     figure, panels = axes(1, len(by_reset), width=7.4, height=3.5, sharex=True, sharey=True)
     for ax, (reset, by_label) in zip(panels, by_reset.items(), strict=True):
@@ -99,7 +99,7 @@ def gains_by_multiple(by_reset, most=7.0):
         ax.axvline(1, color=RESET, linewidth=2)
         for k, (label, by_multiple) in enumerate(by_label.items()):
             marker, fill = "o^vD"[k], COMPLETE if k in (0, 3) else "none"
-            inside = {m: gain for m, gain in sorted(by_multiple.items()) if m <= most}
+            inside = {m: gain for m, gain in sorted(by_multiple.items()) if m <= 7.0}
             x = np.array([*inside]) * (0.955, 0.985, 1.015, 1.045)[k]
             mean, low, high = np.transpose([*inside.values()])
             style = {"color": COMPLETE, "markersize": 5, "markerfacecolor": fill}

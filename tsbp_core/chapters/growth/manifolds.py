@@ -67,17 +67,17 @@ class Manifolds:
     """One random smooth manifold a class, the same for the same seed.
 
     Called with points [C, P, D] of the unit cube, it returns [C, P, N] in [0, 1]. A coordinate is
-    the product over dimensions of a random Fourier series, standardised by its range on ``points``
+    the product over dimensions of a random Fourier series, standardised by its range on 1,000
     random points.
     """
 
-    def __init__(self, task, seed, points=1000):
+    def __init__(self, task, seed):
         rng = np.random.default_rng((seed, 0))
         shape = (task.classes, 1, task.inputs, task.dimensions, task.harmonics)
         self.frequency = np.arange(1.0, task.harmonics + 1)
         self.amplitude = rng.normal(size=shape) * self.frequency**-task.smoothness
         self.phase = rng.random(shape)
-        y = self._series(rng.random((task.classes, points, task.dimensions)))
+        y = self._series(rng.random((task.classes, 1000, task.dimensions)))
         self.low, self.high = y.min(axis=1, keepdims=True), y.max(axis=1, keepdims=True)
 
     def __call__(self, points):

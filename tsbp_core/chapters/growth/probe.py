@@ -112,20 +112,20 @@ def predicted_length(run, lif, steps):
     return np.sqrt(start * np.cumsum(powers).sum())
 
 
-def exact_rate(lif, points=800):
+def exact_rate(lif):
     """Half the log of the factor a step by which the mean square of credit grows, dependence kept.
 
     Membranes are a Markov chain, u' = lambda v(u) + x. The mean square m(u) of the credit reaching
     u from far ahead obeys m(u) = J(u)^2 E[m(u')]; its growth is the largest eigenvalue of that map,
-    here on a grid of ``points`` membranes. ``describe_steps`` has the same for independent steps.
+    here on a grid of 800 membranes. ``describe_steps`` has the same for independent steps.
     """
-    u = np.linspace(-3.5, 4.5, points)
+    u = np.linspace(-3.5, 4.5, 800)
     s = (u >= lif.threshold).astype(float)
     after = lif.decay * neuron.reset(u, s, lif) + MEAN
     chance = np.exp(-0.5 * ((u - after[:, None]) / DEVIATION) ** 2)
     chance /= chance.sum(axis=1, keepdims=True)
     squares = jacobian(numpy_lif.Run(s, u), lif) ** 2
-    m = np.ones(points)
+    m = np.ones_like(u)
     for _ in range(200):
         grown = squares * (chance @ m)
         factor = grown.max()

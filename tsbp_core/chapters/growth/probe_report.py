@@ -78,10 +78,10 @@ def of_lengths(probed):
     }
 
 
-def shares(unit, slope=50, steps=100):
+def shares(unit):
     """Shares of the squared length of the gradient: of the longest, and of the next 999 neurons."""
-    x, g = probe.draw(steps, probe.INSTANCES)
-    lif = probe.make_neuron("subtract", unit, slope)
+    x, g = probe.draw(100, probe.INSTANCES)
+    lif = probe.make_neuron("subtract", unit, 50)
     delta = numpy_lif.backward(g, numpy_lif.forward(x, lif), lif)
     size = np.sort((delta**2).sum(axis=0))[::-1] / (delta**2).sum()
     return size[0], size[1:1000].sum()
@@ -127,10 +127,10 @@ def steps_table(probed, slopes=(4, 10, 14, 20, 100)):
     return page.table(("reset, slope", "|J| > 1", "typical", "square", "exact", "T = 400"), rows)
 
 
-def lengths_table(probed, slopes=(10, 100)):
+def lengths_table(probed):
     """Ratios of lengths at T = 50 and area 1: of root mean squares, of a neuron, predicted."""
     rows = []
-    for reset, slope in itertools.product(probe.RESETS, slopes):
+    for reset, slope in itertools.product(probe.RESETS, (10, 100)):
         cell = probed.lengths[Probed(reset, "area", slope, 50)]
         ends = f"{np.median(cell['median']):.2f}", f"{cell['predicted']:.2g}"
         rows.append((f"{KINDS[reset]}, {slope}", probe.spread(cell["pooled"]), *ends))

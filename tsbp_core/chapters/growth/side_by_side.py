@@ -20,6 +20,8 @@ from tsbp_core.chapters.growth import manifolds
 
 OPTIMIZERS = ("adam", "sgd")
 MOMENTUM = 0.9
+BETAS, SMALL = (0.9, 0.999), 1e-8
+"""Of Adam, as torch has them."""
 EVALUATED = 250
 """Samples a network that are evaluated at once."""
 
@@ -174,8 +176,8 @@ def accuracy(part, steps, weights, layer):
 class Optimizer:
     """Adam or momentum as torch has them, with a rate [S, 1, 1] a network."""
 
-    def __init__(self, name, weights, rate, betas=(0.9, 0.999), eps=1e-8):
-        self.weights, self.rate, self.betas, self.eps = weights, rate, betas, eps
+    def __init__(self, name, weights, rate):
+        self.weights, self.rate = weights, rate
         self.first, self.second = ([torch.zeros_like(w) for w in weights] for _ in range(2))
         self.step = self.adam if name == "adam" else self.momentum
         self.updates = 0
@@ -187,11 +189,11 @@ class Optimizer:
             w.sub_(self.rate * self.step(g, *moments))
 
     def adam(self, g, m, v):
-        one, two = self.betas
+        one, two = BETAS
         m.lerp_(g, 1.0 - one)
         v.mul_(two).addcmul_(g, g, value=1.0 - two)
         root = v.sqrt().div_((1.0 - two**self.updates) ** 0.5)
-        return (m / root.add_(self.eps)).div_(1.0 - one**self.updates)
+        return (m / root.add_(SMALL)).div_(1.0 - one**self.updates)
 
     def momentum(self, g, m, _):
         return m.mul_(MOMENTUM).add_(g)

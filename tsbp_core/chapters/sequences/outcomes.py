@@ -4,11 +4,8 @@
 on.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from tsbp_core.chapters.gradient.steps import jacobian_at
 from tsbp_core.chapters.growth.verdicts import judge
 from tsbp_core.chapters.sequences.data import TASKS
 from tsbp_core.chapters.sequences.plan import OPTIMIZERS, RATES, RESETS, RHOS, rows
@@ -64,24 +61,6 @@ def times(final, optimizer, classes):
     chance = 1.0 / classes
     target = chance + SHARE * (min(last[networks].mean() for networks in pair) - chance)
     return np.array([updates_to(final, networks, target, chance) for networks in pair]), target
-
-
-def largest_factor(lif):
-    """Largest size of a neuron's own step J = lambda dv/du over all membranes, by rho."""
-    u = np.linspace(-3.0, 5.0, 80_001)
-    return {rho: np.abs(jacobian_at(u, replace(lif, reset_gradient=rho))).max() for rho in RHOS}
-
-
-def rate_bound(factor, peak, norm, tau_s):
-    """What no credit can outgrow in the long run, as a logarithm a step.
-
-    With J at most ``factor``, h at most ``peak`` and V of spectral norm ``norm``, the lengths of du
-    and di obey a[t] <= factor a[t+1] + c b[t+1] and b[t] <= a[t] + (1 - 1/tau_s) b[t+1], where c =
-    peak norm / tau_s. It is below 0, so that credit dies, where peak norm < 1 - factor.
-    """
-    c, keep = peak * norm / tau_s, 1.0 - 1.0 / tau_s
-    half = 0.5 * (factor + c + keep)
-    return np.log(half + np.sqrt(half**2 - factor * keep))
 
 
 def flat(final, optimizer):

@@ -51,12 +51,12 @@ def net(group):
     return Net(group.lif, TAU_S)
 
 
-def sweep_methods(seeds=None):
+def sweep_methods():
     """All rates with few seeds."""
     return [
         Method(optimizer, rate, rho, seed)
         for optimizer in OPTIMIZERS
-        for rate, rho, seed in itertools.product(RATES[optimizer], RHOS, seeds or SWEEP_SEEDS)
+        for rate, rho, seed in itertools.product(RATES[optimizer], RHOS, SWEEP_SEEDS)
     ]
 
 
@@ -124,7 +124,7 @@ def rounded(values, digits=4):
     return [float(f"{v:.{digits}g}") for v in np.asarray(torch.as_tensor(values).cpu(), float)]
 
 
-def train(group, task, methods, settings, device="cpu", fuse=None):
+def train(group, task, methods, settings, device="cpu"):
     """Train the networks of a part on ``task``, its Data.
 
     On a CPU each core trains a few networks at a time, whose arrays its caches hold; on a GPU all
@@ -135,7 +135,7 @@ def train(group, task, methods, settings, device="cpu", fuse=None):
     some = [methods[at : at + size] for at in range(0, len(methods), size)]
     parallel = joblib.Parallel(-1 if len(some) > 1 else 1)
     trained = parallel(
-        joblib.delayed(_train_some)(group, task, part, settings, device, fuse) for part in some
+        joblib.delayed(_train_some)(group, task, part, settings, device) for part in some
     )
     part = {"methods": [list(m) for m in methods], "updates": looks(settings.updates)}
     part |= functools.reduce(_side_by_side, trained)
@@ -147,9 +147,9 @@ def train(group, task, methods, settings, device="cpu", fuse=None):
     return part
 
 
-def _train_some(group, task, methods, settings, device, fuse):
+def _train_some(group, task, methods, settings, device):
     """Networks that are trained at once; "first" is of all of them."""
-    trainer = Trainer(task, net(group), settings, methods, device, fuse)
+    trainer = Trainer(task, net(group), settings, methods, device)
     found = {"first": compare(trainer), "loss": [], "validation": []}
     for done in looks(settings.updates):
         found["loss"].append(rounded(trainer.advance(done - trainer.done), 3))

@@ -167,7 +167,7 @@ class Trainer:
     """
 
     def __init__(self, data, net, settings, methods, device="cpu", fuse=None):
-        self.net, self.settings, self.methods, self.device = net, settings, methods, device
+        self.net, self.device = net, device
         lif = net.lif  # spikes depend on neither surrogate nor rho: such neurons share a kernel
         self.plain = replace(net, lif=LIF(lif.decay, lif.threshold, lif.reset))
         hot = np.eye(data.classes, dtype=np.float32)[data.labels]

@@ -40,14 +40,14 @@ def compare(complete, detached, direction):
     }
 
 
-def at_weights(task, weights, lifs, tau=3.0):
+def at_weights(task, weights, lifs):
     """``compare`` at ``weights`` [S, N], and what belongs to it.
 
     ``lifs``: the neuron with rho = 1 and with rho = 0. Adds ``fired``: spikes of each seed,
     ``sign``: share of credits dL/ds above zero, and ``factor`` [2]: mean one-step factor by rho.
     """
     run = toy.run_neurons(task, weights[:, None], lifs[0])
-    _, g = numpy_lif.TraceLoss(task.target[:, :, None], tau)(run.spikes)
+    _, g = numpy_lif.TraceLoss(task.target[:, :, None])(run.spikes)
     pair = [toy.weight_gradient(task, g, run, lif)[:, 0] for lif in lifs]
     found = compare(*pair, task.traces.sum(axis=-1))
     fired = run.spikes.sum(axis=0)[:, 0]
@@ -55,9 +55,9 @@ def at_weights(task, weights, lifs, tau=3.0):
     return {**found, "fired": fired, "sign": (g > 0).mean(), "factor": factor}
 
 
-def before_and_after(reset, rate, seeds=100):
+def before_and_after(reset, rate):
     """``at_weights`` before and after training with the term, with Adam at one learning rate."""
-    task = toy.make_task(range(seeds))
+    task = toy.make_task(range(100))
     lifs = [replace(toy.NEURON, reset=reset, reset_gradient=rho) for rho in (1.0, 0.0)]
     trained = toy.train(task, lifs[0], [rate]).weights[:, 0]
     return tuple(at_weights(task, weights, lifs) for weights in (task.weights, trained))

@@ -12,9 +12,9 @@ from tsbp_core.lab.statistics import interval_text
 RESETS = ("zero", "subtract")
 
 
-def usual(optimizer="adam", rho=1.0):
+def usual(optimizer="adam"):
     """The condition that the chapter speaks of first."""
-    return Condition("zero", "random", optimizer, rho)
+    return Condition("zero", "random", optimizer, 1.0)
 
 
 def cited():
