@@ -78,20 +78,52 @@ def test_kernels_on_a_page_are_numpys_neurons():
 
 def test_the_script_runs_at_toy_size_and_keeps_each_part(tmp_path, capsys):
     pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
-    from tsbp_core import torch_lif
     from tsbp_core.chapters.cost import gpu
 
-    before = torch_lif._path
-    try:
-        gpu.main(["--toy", "--parts", "tests", "copy", "fusion", "--out", str(tmp_path)])
-    finally:
-        torch_lif._path = before
+    gpu.main(["--toy", "--parts", "tests", "copy", "fusion", "--out", str(tmp_path)])
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert list(found["results"]) == ["tests", "copy", "fusion"]
     assert found["settings"]["card"] == "none"
     assert found["results"]["fusion"]["spikes_that_differ"] == 0.0
     assert capsys.readouterr().out.startswith("tests: 0 s\nwrote ")
     assert not (tmp_path / "gpu-recipe.json").exists()
+
+
+@pytest.mark.parametrize("part", ["fusion", "shapes"])
+def test_what_fails_leaves_the_kernels_as_they_were(part, tmp_path, monkeypatch):
+    pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
+    from tsbp_core import torch_lif, triton_lif
+    from tsbp_core.chapters.cost import gpu
+
+    def state():
+        names = ("STEPS", "WIDTH", "WARPS", "FUSED")
+        return torch_lif._path, *(getattr(triton_lif, name) for name in names)
+
+    before = state()
+
+    def fail(x):
+        if state()[1:] == before[1:]:
+            return x + 0
+        raise RuntimeError("the card fell off")
+
+    monkeypatch.setitem(gpu.LAYERS, "kernel", fail)
+    with pytest.raises(RuntimeError, match="fell off"):
+        gpu.main(["--toy", "--parts", part, "--out", str(tmp_path)])
+    assert state() == before
+
+
+def test_device_tests_that_take_too_long_keep_what_they_said(tmp_path, monkeypatch):
+    pytest.importorskip("triton", reason="Triton is made for Linux on x86-64 and arm64")
+    from tsbp_core.chapters.cost import gpu
+
+    python = tmp_path / "python"
+    monkeypatch.setattr(gpu.sys, "executable", str(python))
+    for said, kept in (("printf 'worst: \\316\\273 \\377\\n'", "worst: λ \ufffd\n"), ("", "")):
+        python.write_text(f"#!/bin/sh\n{said}\nexec sleep 20\n")
+        python.chmod(0o755)
+        assert gpu.run_tests("cuda", False, timeout=0.5) == {"status": None, "output": kept}
+    python.write_text("#!/bin/sh\necho passed\nexit 3\n")
+    assert gpu.run_tests("cuda", False) == {"status": 3, "output": "passed\n"}
 
 
 def test_the_script_wants_a_gpu(capsys):

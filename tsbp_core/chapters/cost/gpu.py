@@ -11,6 +11,7 @@ in each round, in an order of its own. A share of the bandwidth is bytes by coun
 """
 
 import argparse
+import contextlib
 import itertools
 import subprocess
 import sys
@@ -173,32 +174,38 @@ def measure_fusion(device, toy, rounds=20):
     x = torch.rand(size, device=device)
 
     def layer(x, fused):
-        triton_lif.FUSED = fused
-        s = LAYERS["kernel"](x)
-        return s
+        triton_lif.FUSED = fused  # for the backward pass too, which follows
+        return LAYERS["kernel"](x)
 
     functions = {str(fused): partial(layer, fused=fused) for fused in (False, True)}
-    taken = times(functions, x, 1 if toy else rounds)
-    spikes = [function(x) for function in functions.values()]
-    triton_lif.FUSED = False
+    with changed(triton_lif, FUSED=False):
+        taken = times(functions, x, 1 if toy else rounds)
+        spikes = [function(x) for function in functions.values()]
     differing = (spikes[0] != spikes[1]).float().mean().item()
     return {**_record(taken, x, T=len(x)), "spikes_that_differ": differing}
 
 
 def measure_shapes(device, toy, rounds=10):
     """The kernels by steps loaded at once, neurons a program and its warps."""
-    names = ("STEPS", "WIDTH", "WARPS")
-    kept = [getattr(triton_lif, name) for name in names]
     records = []
     for dtype, n, tried in _product(DTYPES, (15,) if toy else (1 << 15, 1 << 22), TRIED):
         x = torch.rand(64, n, device=device).to(DTYPES[dtype])
-        for name, value in zip(names, tried, strict=True):
-            setattr(triton_lif, name, value)
-        taken = times({"kernel": LAYERS["kernel"]}, x, 1 if toy else rounds)
+        steps, width, warps = tried
+        with changed(triton_lif, STEPS=steps, WIDTH=width, WARPS=warps):
+            taken = times({"kernel": LAYERS["kernel"]}, x, 1 if toy else rounds)
         records.append(_record(taken, x, T=64, dtype=dtype, tried=tried))
-    for name, value in zip(names, kept, strict=True):
-        setattr(triton_lif, name, value)
     return records
+
+
+@contextlib.contextmanager
+def changed(module, **values):
+    """Within this context, names of a module have other values."""
+    kept = {name: getattr(module, name) for name in values}
+    try:
+        vars(module).update(values)
+        yield
+    finally:
+        vars(module).update(kept)
 
 
 def measure_small(device, toy, rounds=30):
@@ -234,12 +241,11 @@ def run_tests(device, toy, timeout=150):
     if toy:
         return {"skipped": "toy"}
     try:
-        done = subprocess.run(
-            command, cwd=results.PROJECT, capture_output=True, text=True, timeout=timeout
-        )
+        done = subprocess.run(command, cwd=results.PROJECT, capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired as error:
-        return {"status": None, "output": str(error.stdout)[-2000:]}
-    return {"status": done.returncode, "output": done.stdout[-6000:]}
+        said = error.stdout or b""
+        return {"status": None, "output": said.decode(errors="replace")[-2000:]}
+    return {"status": done.returncode, "output": done.stdout.decode(errors="replace")[-6000:]}
 
 
 def train_recipe(device, toy):
@@ -285,8 +291,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     device = "cpu" if args.toy else "cuda"
     if args.toy:
-        pretend_gpu()
-        with triton_lif.interpreter():
+        with pretend_gpu(), triton_lif.interpreter():
             measure(args, device)
     elif not torch.cuda.is_available():
         parser.error("no GPU here; --toy tries the script on the CPU")
@@ -325,8 +330,8 @@ def _settings(args):
 
 
 def pretend_gpu():
-    """Send tensors of the CPU through the GPU's kernels, in Triton's interpreter."""
-    torch_lif._path = lambda backend, *_: "eager" if backend == "eager" else "triton"
+    """Within this context, the GPU's kernels run tensors of the CPU, in Triton's interpreter."""
+    return changed(torch_lif, _path=lambda backend, *_: "eager" if backend == "eager" else "triton")
 
 
 def driver():
