@@ -313,6 +313,22 @@ def test_a_link_keeps_the_settings(page, show):
     assert root.get_attribute("data-frame") == kept
 
 
+def test_a_link_that_cannot_be_decoded_is_none_of_ours(page, show):
+    (root,) = show(gradient.constant_current())
+    first, href = root.get_attribute("data-frame"), root.locator("a").get_attribute("href")
+    go = """hash => new Promise(done => {
+      addEventListener("hashchange", () => setTimeout(done), {once: true});
+      location.hash = hash;
+    })"""
+    page.evaluate(go, "#50%")
+    assert root.get_attribute("data-frame") == first
+    page.reload()
+    assert root.get_attribute("data-frame") == first
+    root.get_by_label("soft").check()
+    page.evaluate(go, href)
+    assert root.get_attribute("data-frame") == first
+
+
 def test_play_moves_the_slider_to_its_end_and_the_sentence_with_it(page, show):
     """From its low end, every value in order, until the reader takes over; reset goes back."""
     table, current = show(make(), gradient.constant_current())

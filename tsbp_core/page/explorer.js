@@ -199,7 +199,12 @@ function explore(root) {
   }
 
   function read_link() {
-    const text = decodeURIComponent(location.hash.slice(1));
+    let text;
+    try {
+      text = decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return;  // such as #50%, which is no link of ours
+    }
     if (text.startsWith(key)) set(read_fields(text.slice(key.length), fields));
   }
 
