@@ -92,6 +92,7 @@ def test_two_layers_learn(rng):
     ("change", "message"),
     [
         ({"inputs": np.zeros((T, N))}, r"inputs must be \[T, B, N\], .*got shape \(9, 5\)"),
+        ({"inputs": np.zeros(T)}, r"inputs must be \[T, B, N\], .*got shape \(9,\)"),
         ({"inputs": np.full((T, B, N), np.nan)}, "inputs has 135 NaN"),
         (
             {"inputs": np.zeros((T, B, N), complex)},

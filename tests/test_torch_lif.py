@@ -231,8 +231,9 @@ def test_nan_passes_through(surrogate, backend):
     [
         (torch.tensor([1, 2]), "auto", "x must be a floating tensor, got torch.int64"),
         (np.zeros(3), "auto", "x must be a floating tensor, got float64"),
-        (torch.tensor(1.0), "auto", "at least one step, got shape"),
-        (torch.zeros(0, 3), "auto", r"got shape \(0, 3\)"),
+        (torch.tensor(1.0), "auto", r"x must be \[T, ...\], .* got shape \(\)"),
+        (torch.zeros(0, 3), "auto", r"no axis of length 0, got shape \(0, 3\)"),
+        (torch.zeros(5, 0), "auto", r"no axis of length 0, got shape \(5, 0\)"),
         (torch.zeros(3), "fast", "backend must be one of .*, got 'fast'"),
     ],
 )
@@ -245,6 +246,12 @@ def test_bad_input_is_named(x, backend, message):
 def test_bad_steps_are_named(steps):
     with pytest.raises(ValueError, match=f"steps must be a positive whole number, got {steps}"):
         torch_lif.lif(torch.zeros(3), LIF(), steps=steps)
+
+
+def test_a_current_that_is_the_same_at_every_step_has_no_time_axis():
+    with pytest.raises(ValueError, match=r"x must be \[...\], no axis of length 0, got shape \(0,"):
+        torch_lif.lif(torch.zeros(0, 3), LIF(), steps=3)
+    assert torch_lif.lif(torch.tensor(1.0), LIF(), steps=3).shape == (3,)
 
 
 def test_without_triton_a_gpu_runs_eagerly_and_says_so_once(monkeypatch):

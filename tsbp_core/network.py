@@ -73,10 +73,17 @@ def train(inputs, targets, w1, w2, lif, *, lr=0.5, updates=200, tau=3.0):
         Trained weights.
     losses : ndarray [updates]
         Mean loss a sample before each update.
+
+    Raises
+    ------
+    ValueError
+        If an array has other axes or dtypes or is not finite, shapes do not fit, ``lr`` is no
+        number, or ``tau`` is below 1.
     """
+    inputs = checks.spikes("inputs", inputs, "[T, B, N]")
     loss = numpy_lif.TraceLoss(targets, tau)
     lr = checks.number("lr", lr)
-    samples = np.shape(inputs)[1]
+    samples = inputs.shape[1]
     losses = np.empty(updates)
     for i in range(updates):
         hidden, output = forward(inputs, w1, w2, lif)

@@ -55,8 +55,8 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
     Raises
     ------
     ValueError
-        If ``x`` is not a floating tensor with a time axis, ``steps`` is not a positive whole
-        number, or the backend is unknown.
+        If ``x`` is not a floating tensor, has no time axis or an axis of length 0, ``steps`` is
+        not a positive whole number, or the backend is unknown.
     CannotCompile
         A RuntimeError, if the backend is "compiled" and compiling does not work here; in the
         backward pass, too.
@@ -75,7 +75,8 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
         raise ValueError(f"steps must be a positive whole number, got {steps!r}")
     if x.numel() == 0 or (steps is None and x.ndim == 0):
-        raise ValueError(f"x must be [T, ...] with at least one step, got shape {tuple(x.shape)}")
+        axes = "[T, ...]" if steps is None else "[...]"
+        raise ValueError(f"x must be {axes}, no axis of length 0, got shape {tuple(x.shape)}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
     if backend == "auto" and not _is_plain(x):
@@ -145,7 +146,14 @@ def _try_gpu(device, lif):
 class LIFLayer(torch.nn.Module):
     """A layer of LIF neurons: input current [T, B, ...] to spikes [T, B, ...]. No parameters.
 
-    With ``steps`` = T the current is [B, ...], the same at every step.
+    Parameters
+    ----------
+    lif : LIF, optional
+        The neuron; by default ``LIF()``.
+    backend : {"auto", "eager", "compiled"}, default "auto"
+        As in ``lif``, which refuses others when the layer runs.
+    steps : int, optional
+        T; then the current is [B, ...], the same at every step.
     """
 
     def __init__(self, lif=None, backend="auto", steps=None):
