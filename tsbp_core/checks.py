@@ -23,7 +23,25 @@ def number(name, value):
 def floating(name, x, axes="[T, ...]", complex_ok=False):
     """Return ``x`` as a finite array of float32 or float64, or with ``complex_ok`` their complex.
 
-    ``axes`` is how its shape is written, such as "[T, B, N]"; none may have length 0.
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    x : array_like
+    axes : str, default "[T, ...]"
+        How its shape is written, such as "[T, B, N]"; none may have length 0.
+    complex_ok : bool, default False
+        Whether complex64 and complex128 will do, too.
+
+    Returns
+    -------
+    ndarray
+        Of the dtype of ``x``.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is another, the axes do not fit, or a value is NaN or infinite.
     """
     x = np.asarray(x)
     if x.dtype.char not in ("fdFD" if complex_ok else "fd"):
@@ -39,13 +57,25 @@ def floating(name, x, axes="[T, ...]", complex_ok=False):
 
 
 def spikes(name, s, axes="[T, ...]", complex_ok=False):
-    """As ``floating``, but booleans and whole numbers are cast to float64."""
+    """As ``floating``, but booleans and whole numbers are cast to float64.
+
+    Raises
+    ------
+    ValueError
+        As ``floating`` does.
+    """
     s = np.asarray(s)
     return floating(name, s.astype(float) if s.dtype.kind in "biu" else s, axes, complex_ok)
 
 
 def same_shape(name, x, other, y):
-    """Refuse arrays of unequal shapes; NumPy would stretch one along some axis."""
+    """Refuse arrays of unequal shapes; NumPy would stretch one along some axis.
+
+    Raises
+    ------
+    ValueError
+        If they are; the message has both shapes.
+    """
     if np.shape(x) != np.shape(y):
         raise ValueError(
             f"{name} has shape {np.shape(x)}, {other} has {np.shape(y)}; they must be equal"

@@ -41,6 +41,16 @@ def central_difference(f, x, step=1e-5):
         The point, cast to float64.
     step : float, default 1e-5
         Half the distance between the two points compared.
+
+    Returns
+    -------
+    ndarray
+        Of float64 and the shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        If ``x`` is of another dtype, is empty or is not finite.
     """
     x = checks.floating("x", x, "[...]").astype(float)
     nudge = step * np.eye(x.size).reshape(x.size, *x.shape)
@@ -50,7 +60,24 @@ def central_difference(f, x, step=1e-5):
 def complex_step(f, x, step=1e-30):
     """Gradient of ``f`` at ``x`` by the complex step: Im f(x + i step) / step, no cancellation.
 
-    ``f`` must be complex-analytic; otherwise, and for the arguments, see ``central_difference``.
+    Parameters
+    ----------
+    f : callable
+        As in ``central_difference``, and complex-analytic.
+    x : ndarray of float32 or float64
+        The point, cast to float64.
+    step : float, default 1e-30
+        Distance of the point that is looked at, along the imaginary axis.
+
+    Returns
+    -------
+    ndarray
+        Of float64 and the shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        If ``x`` is of another dtype, is empty or is not finite.
     """
     x = checks.floating("x", x, "[...]").astype(float)
     nudge = step * np.eye(x.size).reshape(x.size, *x.shape)
@@ -189,9 +216,21 @@ def _compare(p, lif, losses_at, gradient, spikes, method):
 
 
 def relative_error(gradient, reference):
-    """||gradient - reference|| / ||reference||, of equal shapes; 0 where both vanish.
+    """||gradient - reference|| / ||reference||; 0 where both vanish.
 
-    Where only the reference vanishes, it is ||gradient||.
+    Parameters
+    ----------
+    gradient, reference : array_like of one shape
+
+    Returns
+    -------
+    float
+        Where only the reference vanishes, it is ||gradient||.
+
+    Raises
+    ------
+    ValueError
+        If the shapes are not equal.
     """
     checks.same_shape("gradient", gradient, "reference", reference)
     error = np.linalg.norm(np.subtract(gradient, reference))

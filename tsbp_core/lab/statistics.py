@@ -15,6 +15,15 @@ def bootstrap_interval(*samples, resamples=10_000, seed=0, statistic=np.mean):
         Of the bootstrap.
     statistic : callable
         Takes the samples and an axis, like ``np.mean`` and ``np.median``.
+
+    Returns
+    -------
+    low, high : float or ndarray [...]
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two seeds, or pairs are incomplete.
     """
     interval = stats.bootstrap(
         [np.asarray(values, float) for values in samples],

@@ -14,12 +14,11 @@ SCRIPT = Path(__file__).with_suffix(".js")
 
 
 def constant_current_frame(decay, current, threshold, reset):
-    """Chapter 1: a neuron at a constant current with a few random pulses."""
+    """Chapter 1: a neuron at a constant current."""
     lif = LIF(decay, threshold, reset)
     s, u = numpy_lif.forward(np.full(40, float(current)), lif)
-    after = {"zero": u * (1 - s), "subtract": u - threshold * s}[reset]
     t = np.arange(1, 41)
-    saw = np.stack([u, after], axis=1).ravel()
+    saw = np.stack([u, neuron.reset(u, s, lif)], axis=1).ravel()
     fired = t[s > 0]
     trace = numpy_lif.trace(s, 3.0)
     text = (

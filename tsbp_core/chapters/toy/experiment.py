@@ -197,8 +197,23 @@ def robust_width(initial, final, solved=SOLVED):
 
 
 def van_rossum(spikes, target, tau=10.0):
-    """Distance of spike trains [T, ...]: 1/sqrt(2) for one spike alone, if tau (steps) is long.
+    """Distance of spike trains: 1/sqrt(2) for one spike alone, if ``tau`` is long.
 
-    Its time constant differs from that of the loss, so that it is another view of the result.
+    Parameters
+    ----------
+    spikes, target : ndarray [T, ...]
+        As in ``numpy_lif.TraceLoss``.
+    tau : float, default 10.0
+        Time constant in steps. It differs from that of the loss, so that the distance is another
+        view of the result.
+
+    Returns
+    -------
+    ndarray [...]
+
+    Raises
+    ------
+    ValueError
+        As ``numpy_lif.TraceLoss`` does.
     """
     return np.sqrt(2.0 * tau * numpy_lif.TraceLoss(target, tau)(spikes)[0])
