@@ -65,6 +65,15 @@ def test_the_terms_price_is_with_over_without(study, texts):
     layers = [f"price-{name}, {size}" for name in ("eager", "plain autograd") for size in STEPS]
     most = max(layers, key=lambda layer: float(texts[layer].split()[0]))
     assert texts["price-most"] == texts[most]
+    least = min(layers, key=lambda layer: float(texts[layer].split()[0]))
+    assert texts["price-least"] == texts[least]
+
+    def width(layer):
+        low, high = texts[layer].split("[")[1].rstrip("]").split(", ")
+        return float(high) - float(low)
+
+    widest = max(layers, key=width)
+    assert texts["price-widest"] == f"{widest.removeprefix('price-')}, {texts[widest]}"
 
 
 def test_zero_has_a_plus():

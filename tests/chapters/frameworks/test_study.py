@@ -184,5 +184,5 @@ def test_tables_of_surrogates_and_of_one_neuron(committed):
     assert table.count("<tr>") == 1 + len(shapes) + sum(map(len, shapes.values()))
     assert "<td>sigmoid</td><td>6.25</td><td>1</td><td>silent</td>" in table
     rows = report.two_thresholds_table(committed)
-    assert "snnTorch's spikes</td><td>1</td><td>0</td>" in rows
+    assert "snnTorch's spikes, reset_delay=False</td><td>1</td><td>0</td>" in rows
     assert "our spikes</td><td>1</td><td>1</td>" in rows

@@ -58,11 +58,17 @@ def of_bytes():
 def of_prices(measured):
     """The term's price in percent with its interval, and in nanoseconds at each size.
 
-    "price-most" is the highest of a layer in unfused code.
+    "price-least", "price-most" and "price-widest" are of layers in unfused code.
     """
     prices = outcomes.prices(measured)
-    unfused = [prices[f"{name}, {size}"] for name in UNFUSED for size in plan.SIZES]
-    texts = {"price-most": percent(max(unfused))}
+    layers = [f"{name}, {size}" for name in UNFUSED for size in plan.SIZES]
+    unfused = {what: prices[what] for what in layers}
+    widest = max(unfused, key=lambda what: unfused[what][2] - unfused[what][1])
+    texts = {
+        "price-least": percent(min(unfused.values())),
+        "price-most": percent(max(unfused.values())),
+        "price-widest": f"{widest}, {percent(unfused[widest])}",
+    }
     for what, price in prices.items():
         texts[f"price-{what}"] = percent(price)
         name, size = what.split(", ")

@@ -102,6 +102,6 @@ def surrogates_table(document):
 def two_thresholds_table(document):
     """One neuron, step by step, after a current of more than two thresholds."""
     large = document["results"]["surprises"]["two thresholds"]
-    names = {"reset_delay=False": "snnTorch's spikes", "ours": "our spikes"}
+    names = {"reset_delay=False": "snnTorch's spikes, reset_delay=False", "ours": "our spikes"}
     rows = [(names.get(key, key), *(f"{value:.3g}" for value in large[key])) for key in DIFFERENT]
     return page.table(("step", *map(str, range(1, len(large["current"]) + 1))), rows)

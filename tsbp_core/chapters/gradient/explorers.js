@@ -46,7 +46,7 @@ FRAMES.bump_width = ({family, width}) => {
   const steep = weights.filter((_, i) => abs(slope[i]) > STEEP).length / weights.length;
   const apart = sum(smooth.map((value, i) => abs(value - hard[i]))) / weights.length;
   const text = `The peak of h is ${fixed(surrogate.derivative(0))}. At ${percent(steep)} of the weights the surrogate gives a slope above ${STEEP}. `
-    + `A step of ${STRIDE} down it lowers the true loss at ${percent(share(1))} and raises it at ${percent(share(-1))} of them; `
+    + `A step of ${STRIDE} down it lowers the true loss at ${percent(share(1))} and raises it at ${percent(share(-1))} of all; `
     + `smooth and true loss are ${fixed(apart)} apart on average.`;
   return [[[z.map(surrogate.derivative), z.map(surrogate.primitive)],
     [hard, smooth, arrows(1), arrows(0), arrows(-1)]], text];

@@ -103,7 +103,7 @@ def bump_width_frame(family, width):
     text = (
         f"The peak of h is {surrogate.derivative(np.array(0.0)):.2f}. At {steep.mean():.0%} of the "
         f"weights the surrogate gives a slope above {STEEP}. A step of {STRIDE} down it lowers the "
-        f"true loss at {right:.0%} and raises it at {wrong:.0%} of them; smooth and true loss are "
+        f"true loss at {right:.0%} and raises it at {wrong:.0%} of all; smooth and true loss are "
         f"{np.abs(smooth - hard).mean():.2f} apart on average."
     )
     arrows = []
