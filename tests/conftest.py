@@ -1,6 +1,7 @@
 import functools
 import itertools
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,35 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20201119)
+
+
+@pytest.fixture
+def one_thread():
+    """For small arrays."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def random_cifar10():
+    """40 images of noise, of which the first 20 are the test set."""
+    from tsbp_core.lab import datasets
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8)
+    labels = rng.integers(0, 10, 40)
+    return datasets.Cifar10(images, labels, images[:20], labels[:20])
+
+
+def built(name):
+    """The file of a page of the built book."""
+    path = Path(__file__).parents[1] / "_build" / "html" / f"{name}.html"
+    if not path.exists():
+        pytest.fail("the book is not built: make book")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ import nbformat
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from conftest import built
 from nbclient import NotebookClient
 from pypdf import PdfReader
 from traitlets.config import Config
@@ -206,13 +207,6 @@ def bold(text):
 def test_no_number_is_bold(path):
     """Bold is for a term at its definition and for the one sentence to remember."""
     assert [words for words in bold(prose(path)) if NUMBER.search(words)] == []
-
-
-def built(name):
-    path = BUILT / f"{name}.html"
-    if not path.exists():
-        pytest.fail("the book is not built: make book")
-    return path
 
 
 @pytest.fixture(scope="module")

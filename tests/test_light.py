@@ -5,8 +5,9 @@ import runpy
 from types import SimpleNamespace
 
 import pytest
+from conftest import built
 from fontTools.ttLib import TTFont
-from test_book import BOOK, BUILT, PAGES, built, server  # noqa: F401
+from test_book import BOOK, BUILT, PAGES, server  # noqa: F401
 
 LIGHT = runpy.run_path(str(BOOK / "light.py"))
 LANDING = 300_000

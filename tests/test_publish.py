@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
+from conftest import built
 from matplotlib import colors, image
 
 from tsbp_core.lab import results
@@ -21,13 +22,6 @@ CHAPTERS = sorted((ROOT / "book").glob("[01][0-9]-*.ipynb"))
 PAGES = re.findall(r"(?:file|root): (\S+)", (ROOT / "book" / "_toc.yml").read_text())
 PUBLISH = runpy.run_path(str(ROOT / "book" / "publish.py"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-
-
-def built(name):
-    path = BUILT / f"{name}.html"
-    if not path.exists():
-        pytest.fail("the book is not built: make book")
-    return path.read_text()
 
 
 def linked(url, **options):
@@ -70,7 +64,7 @@ def test_colab_opens_the_copy_that_installs():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_says_what_it_is_about(name):
-    text = built(name)
+    text = built(name).read_text()
     (said,) = re.findall(r'<meta name="description" content="([^"]+)"', text)
     visible = " ".join(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
     assert len(said) > 20 and html.unescape(said)[:40] in visible
@@ -84,7 +78,7 @@ def test_a_page_with_something_to_see_gets_a_picture_of_its_own(tmp_path, browse
     (tmp_path / "_static").mkdir()
     tag = '<meta property="og:image" content="https://a.b/_static/{}" />'
     for name in ("05-toy", "10-growth", "glossary"):
-        text = built(name).replace("<title>", tag.format("book.png") + "<title>")
+        text = built(name).read_text().replace("<title>", tag.format("book.png") + "<title>")
         (tmp_path / f"{name}.html").write_text(text)
     page = browser.new_page(device_scale_factor=2)
     assert pictures["add"](page, tmp_path, "A book") == 2
@@ -110,7 +104,7 @@ def blocks():
 
 
 def on_sheet(name, kind):
-    return re.findall(rf'<div class="{kind} admonition" id="([^"]+)"', built(name))
+    return re.findall(rf'<div class="{kind} admonition" id="([^"]+)"', built(name).read_text())
 
 
 def test_sheets_have_the_exercises_of_all_chapters():
@@ -121,7 +115,7 @@ def test_sheets_have_the_exercises_of_all_chapters():
     assert on_sheet("solutions", "exercise") == [label for label, *_ in found]
     assert on_sheet("worksheets", "solution") == []
     assert len(on_sheet("solutions", "solution")) == len(found)
-    assert built("worksheets").count('class="room-to-write') == len(pencil)
+    assert built("worksheets").read_text().count('class="room-to-write') == len(pencil)
 
 
 def anchors(text):
@@ -130,7 +124,7 @@ def anchors(text):
 
 @pytest.mark.parametrize("name", [*PAGES, "genindex", "py-modindex", "prf-prf", "search"])
 def test_links_inside_the_book_lead_somewhere(name):
-    text = re.sub(r"<script.*?</script>", "", built(name), flags=re.S)
+    text = re.sub(r"<script.*?</script>", "", built(name).read_text(), flags=re.S)
     wrong = []
     for link in re.findall(r'(?:href|src)="([^"]+)"', text):
         parts = urlsplit(html.unescape(link))

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from conftest import built
 
 from tsbp_core.chapters import ORDER
 
@@ -19,11 +20,8 @@ LONGEST = 15_000
 """Most pixels from top to bottom of a reference page in a window of 1280."""
 
 
-def built(name):
-    path = BUILT / f"{name}.html"
-    if not path.exists():
-        pytest.fail("the book is not built: make book")
-    return BeautifulSoup(path.read_text(), "html.parser")
+def parsed(name):
+    return BeautifulSoup(built(name).read_text(), "html.parser")
 
 
 def explained():
@@ -49,8 +47,8 @@ def test_every_word_of_the_glossary_is_linked_where_it_comes_first():
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_link_to_the_glossary_leads_to_its_word(path):
-    words = {tag["id"]: tag.find(string=True).strip() for tag in built("glossary").find_all("dt")}
-    links = built(path.stem).select('article a[href^="glossary.html#"]')
+    words = {tag["id"]: tag.find(string=True).strip() for tag in parsed("glossary").find_all("dt")}
+    links = parsed(path.stem).select('article a[href^="glossary.html#"]')
     assert [words[link["href"].partition("#")[2]] for link in links] == linked(path)
 
 
@@ -74,7 +72,7 @@ def described():
 def test_every_public_name_of_a_reference_page_has_its_words():
     """A name without a docstring is left out silently."""
     for page, module, names in described():
-        ids = {tag["id"] for tag in built(page).find_all("dt", id=True)}
+        ids = {tag["id"] for tag in parsed(page).find_all("dt", id=True)}
         wanted = {f"{module}.{name}" for name in names or public(module)}
         assert wanted - ids == set(), page
 
@@ -102,7 +100,7 @@ def test_a_reference_page_is_not_endless(name, page, measured):
 def test_a_word_of_the_glossary_can_be_read_in_a_notebook():
     copy = nbformat.read(BUILT.parent / "lab" / "glossary.ipynb", 4)
     text = "\n".join(cell.source for cell in copy.cells)
-    page = built("glossary").find("dl", class_="glossary")
+    page = parsed("glossary").find("dl", class_="glossary")
     assert len(page.find_all("dt")) == len(explained())
     for tag in page.find_all("dt"):
         assert f'<a id="{tag["id"]}"></a>**{html.escape(tag.find(string=True).strip())}**' in text

@@ -5,28 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import random_cifar10
 
 from tsbp_core.chapters.cifar10 import evaluation, network, training
 from tsbp_core.chapters.cifar10.settings import OPTIMIZERS, Settings
 from tsbp_core.lab import checkpoints, datasets
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = Settings(network="4C3-P4-4C3-P4", epochs=2, batch=10, limit=40)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The arrays are small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
 def noise():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8)
-    return datasets.Cifar10(images, rng.integers(0, 10, 40), images[:20], np.arange(20) % 10)
+    return random_cifar10()
 
 
 def colours(n, seed):

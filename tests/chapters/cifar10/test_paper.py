@@ -6,23 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import random_cifar10
 
 from tsbp_core import LIF, numpy_lif
 from tsbp_core.chapters.cifar10 import paper as cifar10_paper
 from tsbp_core.chapters.cifar10 import paper_network
 from tsbp_core.chapters.cifar10.network import normalised
-from tsbp_core.lab import checkpoints, datasets
+from tsbp_core.lab import checkpoints
 
 TINY = cifar10_paper.Settings(
     network="4C3-P4-8C3-P4-16-12", epochs=2, batch=10, limit=40, precision="float32", lr=1e-3
 )
-
-
-def random_data():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8)
-    labels = rng.integers(0, 10, 40)
-    return datasets.Cifar10(images, labels, images[:20], labels[:20])
 
 
 def test_the_paper_preset_is_what_is_known_of_it():
@@ -87,8 +81,9 @@ PROGRAM = """
 import os, pathlib, sys
 from torch import distributed
 from dataclasses import replace
-sys.path.insert(0, {tests!r})
-from test_paper import TINY, random_data
+sys.path[:0] = {folders}
+from conftest import random_cifar10
+from test_paper import TINY
 from tsbp_core.chapters.cifar10 import paper as cifar10_paper
 if "RANK" in os.environ:
     distributed.init_process_group("gloo")
@@ -96,14 +91,14 @@ cut = len(sys.argv) > 2
 def progress(record):
     if cut:
         os._exit(1)
-found = cifar10_paper.train(TINY, 0, random_data(), pathlib.Path(sys.argv[1]), progress=progress)
+found = cifar10_paper.train(TINY, 0, random_cifar10(), pathlib.Path(sys.argv[1]), progress=progress)
 print("accuracy", found["test_accuracy"])
 """
 
 
 def test_two_processes_equal_one_and_a_run_changes_hands(tmp_path):
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM.format(tests=str(Path(__file__).parent)))
+    program.write_text(PROGRAM.format(folders=[str(Path(__file__).parents[k]) for k in (0, 2)]))
     one = [sys.executable, program]
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     two.append(program)
@@ -131,7 +126,7 @@ def test_two_processes_equal_one_and_a_run_changes_hands(tmp_path):
 
 def test_divergence_is_a_recorded_result(tmp_path):
     broken = replace(TINY, weight_scale=float("nan"))
-    found = cifar10_paper.train(broken, 0, random_data(), tmp_path / "run.pt")
+    found = cifar10_paper.train(broken, 0, random_cifar10(), tmp_path / "run.pt")
     assert found["diverged"]
     assert len(found["epochs"]) == 1
     assert not np.isfinite(found["epochs"][0]["train_loss"])
@@ -140,19 +135,19 @@ def test_divergence_is_a_recorded_result(tmp_path):
 
 def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     checkpoint = tmp_path / "run.pt"
-    cifar10_paper.train(TINY, 0, random_data(), checkpoint)
+    cifar10_paper.train(TINY, 0, random_cifar10(), checkpoint)
     content = checkpoint.read_bytes()
     with pytest.raises(ValueError, match="run.pt is of a run with other lr, reset_gradient;"):
         other = replace(TINY, lr=0.5, reset_gradient=0.0)
-        cifar10_paper.train(other, 0, random_data(), checkpoint)
+        cifar10_paper.train(other, 0, random_cifar10(), checkpoint)
     with pytest.raises(ValueError, match="other seed;"):
-        cifar10_paper.train(TINY, 1, random_data(), checkpoint)
+        cifar10_paper.train(TINY, 1, random_cifar10(), checkpoint)
     assert checkpoint.read_bytes() == content
 
 
 def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cifar10_paper, "PRESETS", {"paper": None, "quarter": TINY})
-    monkeypatch.setattr(cifar10_paper.datasets, "cifar10", lambda root: random_data())
+    monkeypatch.setattr(cifar10_paper.datasets, "cifar10", lambda root: random_cifar10())
     monkeypatch.setattr(cifar10_paper.results, "PROJECT", tmp_path)
     monkeypatch.setattr(cifar10_paper.results, "RESULTS", tmp_path / "results")
     cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])

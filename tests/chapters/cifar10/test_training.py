@@ -3,21 +3,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import random_cifar10
 
 from tsbp_core import torch_lif
 from tsbp_core.chapters.cifar10 import evaluation, network, training
 from tsbp_core.chapters.cifar10.settings import OPTIMIZERS, Settings
-from tsbp_core.lab import checkpoints, datasets
+from tsbp_core.lab import checkpoints
 
 TINY = Settings(network="4C3-P4-4C3-P4", epochs=2, batch=10, limit=40)
 
 
 @pytest.fixture
 def data():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8)
-    labels = rng.integers(0, 10, 40)
-    return datasets.Cifar10(images, labels, images[:20], labels[:20])
+    return random_cifar10()
 
 
 def without_times(run):
@@ -34,9 +32,23 @@ def test_same_seed_same_bits_and_methods_differ(data):
     assert detached["probes"][0] == first["probes"][0], "same initial weights"
 
 
+def count_updates(monkeypatch, most=8, error=AssertionError):
+    """A list that grows by each update; after ``most`` comes the error."""
+    update, done = training._Training.update, []
+
+    def counted(run, picked, generator):
+        if len(done) == most:
+            raise error
+        done.append(picked)
+        return update(run, picked, generator)
+
+    monkeypatch.setattr(training._Training, "update", counted)
+    return done
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("batches", [2, 6])  # in the first and in the middle of the second epoch
-def test_resumes_bit_identically(data, tmp_path, optimizer, batches):
+def test_resumes_bit_identically(data, tmp_path, monkeypatch, optimizer, batches):
     settings = replace(TINY, optimizer=optimizer)
     whole = training.train(settings, 0, data)
     checkpoint = tmp_path / "run.pt"
@@ -44,25 +56,22 @@ def test_resumes_bit_identically(data, tmp_path, optimizer, batches):
     class Cut(Exception):
         pass
 
-    def cut(done, total):
-        assert total == 8
-        if done == batches:
-            raise Cut
-
-    with pytest.raises(Cut):
-        training.train(settings, 0, data, checkpoint, cut)
+    with monkeypatch.context() as changed, pytest.raises(Cut):
+        done = count_updates(changed, most=batches, error=Cut)
+        training.train(settings, 0, data, checkpoint)
+    assert len(done) == batches
     resumed = training.train(settings, 0, data, checkpoint)
     assert without_times(resumed) == without_times(whole)
     assert training.train(settings, 0, data, checkpoint) == resumed
 
 
-def test_a_corrupt_checkpoint_costs_one_epoch(data, tmp_path):
+def test_a_corrupt_checkpoint_costs_one_epoch(data, tmp_path, monkeypatch):
     checkpoint = tmp_path / "run.pt"
     whole = training.train(TINY, 0, data, checkpoint)
     checkpoint.write_bytes(b"not a checkpoint")
-    batches = []
-    again = training.train(TINY, 0, data, checkpoint, lambda done, total: batches.append(done))
-    assert batches == [5, 6, 7, 8], "the second epoch alone"
+    done = count_updates(monkeypatch)
+    again = training.train(TINY, 0, data, checkpoint)
+    assert len(done) == 4, "the second epoch alone"
     assert without_times(again) == without_times(whole)
 
 

@@ -22,15 +22,7 @@ SMALL = manifolds.Task(
     steps=20, depth=2, classes=3, inputs=8, train=20, test=10, validation=7, hidden=8, updates=6
 )
 POINTS = len(plan.POINTS)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The arrays are small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def neurons(*slopes, reset="zero"):
