@@ -3,6 +3,9 @@
 Words stand in a name as they are, numbers behind the field's name.
 """
 
+KINDS = {"zero": "hard", "subtract": "soft"}
+"""What a text calls a reset."""
+
 
 def name(condition):
     """The name of a condition, a named tuple of words and numbers."""

@@ -54,7 +54,7 @@ def save(name, *, command, settings, results, wall_time_s, folder=None):
     with atomic_file(target) as file:
         text = json.dumps(_finite(document), allow_nan=False, indent=1)
         # Numbers in a row share a line. A bracket in a string has no raw newline after it.
-        text = re.sub(r"\[\n[^\[\]{}\"]+\]", lambda found: re.sub(r"\s", "", found[0]), text)
+        text = re.sub(r"\[\n[^\[\]{}\"]+\]", lambda match: re.sub(r"\s", "", match[0]), text)
         file.write(text.encode())
     return target
 
@@ -71,9 +71,9 @@ def make(name, compute, *, command, settings):
         As in ``save``.
     """
     start = time.perf_counter()
-    found = compute()
+    computed = compute()
     took = time.perf_counter() - start
-    path = save(name, command=command, settings=settings, results=found, wall_time_s=took)
+    path = save(name, command=command, settings=settings, results=computed, wall_time_s=took)
     print(f"wrote {path}")
 
 
@@ -98,6 +98,11 @@ def load(name):
 def _read(path, *written):
     """The document of a file; ``written`` tells apart what was written under one name."""
     return json.loads(path.read_text())
+
+
+def checkpoint(name):
+    """Where what training keeps under ``name`` lies, a file or a folder; not committed."""
+    return PROJECT / "data" / "checkpoints" / name
 
 
 def provenance():

@@ -240,7 +240,7 @@ def main(argv=None):
         torch.cuda.set_device(device)
     if "RANK" in os.environ:
         distributed.init_process_group("nccl" if cuda else "gloo")
-    checkpoint = results.PROJECT / "data" / "checkpoints" / f"{name}.pt"
+    checkpoint = results.checkpoint(f"{name}.pt")
     rank, world = _rank()
 
     def run():

@@ -91,7 +91,7 @@ def _run_one(study, run, root, threads, device):
 
 
 def _checkpoint(study, run):
-    return results.PROJECT / "data" / "checkpoints" / f"{run.record(study)}.pt"
+    return results.checkpoint(f"{run.record(study)}.pt")
 
 
 def _shown(data):

@@ -26,6 +26,7 @@ import torch
 from tsbp_core import LIF, torch_lif, triton_lif
 from tsbp_core.chapters.cifar10 import plan, training
 from tsbp_core.chapters.cost import peers
+from tsbp_core.chapters.cost.plan import KERNELS, SHAPES
 from tsbp_core.lab import datasets, results
 
 NEURON = LIF()
@@ -36,9 +37,6 @@ LAYERS = {
     "eager": lambda x: torch_lif.lif(x, NEURON, "eager"),
     "plain autograd": lambda x: torch_lif.autograd_lif(x, NEURON),
 }
-PAIR = ("kernel", "kernel, rho = 0")
-SIZES = {"dense": (64, 512), "CIFARNet": (50, 98304)}
-"""Batch and neurons of a dense layer, and of the first layer of the paper's CIFARNet."""
 LENGTHS = (4, 16, 64, 256)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LARGEST = {"eager": 1 << 30, "plain autograd": 1 << 27}
@@ -49,7 +47,7 @@ TRIED = ((8, 128, 4), (4, 128, 4), (16, 128, 4), (8, 64, 2), (8, 256, 4), (4, 51
 """``STEPS``, ``WIDTH`` and ``WARPS`` of the kernels."""
 
 
-def times(functions, x, rounds):
+def device_times(functions, x, rounds):
     """Milliseconds on the device of forward and backward, in turns.
 
     Parameters
@@ -107,12 +105,12 @@ def _record(taken, x, **settings):
     return {**settings, "elements": x.numel(), "layers": ns}
 
 
-def measure_copy(device, toy, rounds=20):
+def measure_copy(device, toy):
     """Bytes a second, read and written, of a copy of 1 GiB."""
     x = torch.randn(1 << (10 if toy else 28), device=device)
     out = torch.empty_like(x)
     seconds = []
-    for _ in range(3 + rounds):
+    for _ in range(3 + 20):
         marks = [_mark(x)]
         out.copy_(x)
         marks.append(_mark(x))
@@ -121,35 +119,29 @@ def measure_copy(device, toy, rounds=20):
 
 
 def _sizes(toy):
-    return {"dense": (3, 5)} if toy else SIZES
+    return {"dense": (3, 5)} if toy else SHAPES
 
 
-def measure_layers(device, toy, rounds=10):
+def measure_layers(device, toy):
     """All layers at all sizes, lengths and dtypes."""
-    layers = LAYERS | _others(device)
+    layers, rounds = LAYERS | _others(), 1 if toy else 10
     records = []
-    for dtype, (size, shape), T in _product(DTYPES, _sizes(toy).items(), LENGTHS):
+    for dtype, (size, shape), T in itertools.product(DTYPES, _sizes(toy).items(), LENGTHS):
         if toy and T > 16:
             continue
         x = torch.rand(T, *shape, device=device).to(DTYPES[dtype])
         wanted = {n: f for n, f in layers.items() if x.numel() <= LARGEST.get(n, 1 << 31)}
         try:
-            taken = times(wanted, x, 1 if toy else rounds)
+            taken = device_times(wanted, x, rounds)
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
-            wanted = {n: wanted[n] for n in PAIR}
-            taken = times(wanted, x, 1 if toy else rounds)
+            wanted = {n: wanted[n] for n in KERNELS}
+            taken = device_times(wanted, x, rounds)
         records.append(_record(taken, x, size=size, T=T, dtype=dtype))
     return records
 
 
-def _product(*axes):
-    if not axes:
-        return [()]
-    return [(first, *rest) for first in axes[0] for rest in _product(*axes[1:])]
-
-
-def _others(device):
+def _others():
     """SpikingJelly's neuron, with the kernel it chooses by itself, where it is installed."""
     try:
         return {"SpikingJelly": peers.spiking_layer("SpikingJelly")}
@@ -157,20 +149,20 @@ def _others(device):
         return {}
 
 
-def measure_term(device, toy, rounds=60):
+def measure_term(device, toy):
     """The kernels with and without the term, nothing else running."""
     records = []
-    for dtype, (size, shape), T in _product(DTYPES, _sizes(toy).items(), (16, 64)):
+    for dtype, (size, shape), T in itertools.product(DTYPES, _sizes(toy).items(), (16, 64)):
         x = torch.rand(T, *shape, device=device).to(DTYPES[dtype])
-        pair = {name: LAYERS[name] for name in PAIR}
-        taken = times(pair, x, 1 if toy else rounds)
+        pair = {name: LAYERS[name] for name in KERNELS}
+        taken = device_times(pair, x, 1 if toy else 60)
         records.append(_record(taken, x, size=size, T=T, dtype=dtype))
     return records
 
 
-def measure_fusion(device, toy, rounds=20):
+def measure_fusion(device, toy):
     """The kernels with fused multiply-adds and without, as they are; spikes that then differ."""
-    size = (16, 3, 5) if toy else (64, *SIZES["CIFARNet"])
+    size = (16, 3, 5) if toy else (64, *SHAPES["CIFARNet"])
     x = torch.rand(size, device=device)
 
     def layer(x, fused):
@@ -179,20 +171,20 @@ def measure_fusion(device, toy, rounds=20):
 
     functions = {str(fused): partial(layer, fused=fused) for fused in (False, True)}
     with changed(triton_lif, FUSED=False):
-        taken = times(functions, x, 1 if toy else rounds)
+        taken = device_times(functions, x, 1 if toy else 20)
         spikes = [function(x) for function in functions.values()]
     differing = (spikes[0] != spikes[1]).float().mean().item()
     return {**_record(taken, x, T=len(x)), "spikes_that_differ": differing}
 
 
-def measure_shapes(device, toy, rounds=10):
+def measure_shapes(device, toy):
     """The kernels by steps loaded at once, neurons a program and its warps."""
     records = []
-    for dtype, n, tried in _product(DTYPES, (15,) if toy else (1 << 15, 1 << 22), TRIED):
+    for dtype, n, tried in itertools.product(DTYPES, (15,) if toy else (1 << 15, 1 << 22), TRIED):
         x = torch.rand(64, n, device=device).to(DTYPES[dtype])
         steps, width, warps = tried
         with changed(triton_lif, STEPS=steps, WIDTH=width, WARPS=warps):
-            taken = times({"kernel": LAYERS["kernel"]}, x, 1 if toy else rounds)
+            taken = device_times({"kernel": LAYERS["kernel"]}, x, 1 if toy else 10)
         records.append(_record(taken, x, T=64, dtype=dtype, tried=tried))
     return records
 
@@ -208,15 +200,15 @@ def changed(module, **values):
         vars(module).update(kept)
 
 
-def measure_small(device, toy, rounds=30):
+def measure_small(device, toy):
     """Small layers, where launches rule: wall time of forward and backward, synchronised."""
-    layers = LAYERS | _others(device)
+    layers = LAYERS | _others()
     records = []
     for n in (15,) if toy else FEW:
         x = torch.rand(16, n, device=device)
         g = torch.randn_like(x)
         taken = {name: [] for name in layers}
-        for i in range(4 if toy else 3 + rounds):
+        for i in range(3 + (1 if toy else 30)):
             for name, function in _shuffled(layers, i):
                 current = x.detach().requires_grad_()
                 _wait(device)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from tsbp_core.chapters.cost.outcomes import pick, ratio
+from tsbp_core.chapters.cost import outcomes
+from tsbp_core.chapters.cost.plan import KERNELS
 
 BYTES = {"float32": 4, "bfloat16": 2}
 """Of a number, by dtype; v is float32 in both."""
-PAIR = ("kernel", "kernel, rho = 0")
 
 
 def bytes_an_element(dtype, T, steps):
@@ -31,9 +31,9 @@ def share(record, document):
 
 def price(document, **settings):
     """What the term adds to the kernels, in percent of the time without: median, 95 % interval."""
-    record = pick(document["results"]["term"], **settings)
-    with_term, without = (np.sum(record["layers"][name], axis=1) for name in PAIR)
-    return tuple(100 * (r - 1) for r in ratio(with_term, without))
+    record = outcomes.pick(document["results"]["term"], **settings)
+    with_term, without = (np.sum(record["layers"][name], axis=1) for name in KERNELS)
+    return outcomes.price(with_term, without)
 
 
 def rows(document, size):

@@ -7,7 +7,6 @@ from tsbp_core.chapters.cost.outcomes import percent
 
 FUSED_BYTES = 21.6
 """Bytes that a fused step moves, a neuron: 8 + 12 + 8/k for k = 5."""
-UNFUSED = ("eager", "plain autograd")
 
 
 def at(measured, size, allocator="kept"):
@@ -45,7 +44,7 @@ def of_sizes(measured, libraries):
 def of_bytes():
     """What the term adds to the bytes that unfused code moves; counted now."""
     texts = {}
-    for name in UNFUSED:
+    for name in plan.UNFUSED:
         with_term, without = (
             measures.traffic(measures.OURS[key]) for key in (name, f"{name}, rho = 0")
         )
@@ -61,7 +60,7 @@ def of_prices(measured):
     "price-least", "price-most" and "price-widest" are of layers in unfused code.
     """
     prices = outcomes.prices(measured)
-    layers = [f"{name}, {size}" for name in UNFUSED for size in plan.SIZES]
+    layers = [f"{name}, {size}" for name in plan.UNFUSED for size in plan.SIZES]
     unfused = {what: prices[what] for what in layers}
     widest = max(unfused, key=lambda what: unfused[what][2] - unfused[what][1])
     texts = {
@@ -128,7 +127,7 @@ def block_rows(measured):
     """For ``page.table``: the fused layer by the number of steps that one kernel takes."""
     with_term, without = measured["blocks"][0]["value"].values()
     for block, samples in with_term.items():
-        price = [100 * (r - 1) for r in outcomes.ratio(samples, without[block])]
+        price = outcomes.price(samples, without[block])
         yield block, f"{np.median(samples):.2f}", percent(price)
 
 

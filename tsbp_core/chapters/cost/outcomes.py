@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsbp_core.chapters.cost.plan import SIZES
+from tsbp_core.chapters.cost.plan import SIZES, UNFUSED
 from tsbp_core.lab.statistics import bootstrap_interval
 
 
@@ -30,6 +30,11 @@ def ratio(samples, others):
     return float(np.median(ratios)), float(low), float(high)
 
 
+def price(with_term, without):
+    """What the term adds, in percent: ``ratio`` less 1."""
+    return tuple(100 * (r - 1) for r in ratio(with_term, without))
+
+
 def prices(bench):
     """What the term adds to each layer and to a training step, from ``bench``'s results.
 
@@ -42,15 +47,15 @@ def prices(bench):
     for size, (steps, _) in SIZES.items():
         record = pick(bench["times"], steps=steps, threads=1, allocator="kept")
         pairs[f"fused, {size}"] = pick(bench["term"], steps=steps)["value"].values()
-        for name in ("eager", "plain autograd"):
+        for name in UNFUSED:
             layers = record["value"]["layers"]
             pairs[f"{name}, {size}"] = [
                 np.sum(layers[key], axis=1) for key in (name, name + ", rho = 0")
             ]
     training = pick(bench["training"], threads=2)["value"] | bench["training_term"][0]["value"]
-    for name in ("fused", "eager", "plain autograd"):
+    for name in ("fused", *UNFUSED):
         pairs[f"{name}, training step"] = training[name], training[name + ", rho = 0"]
-    return {what: tuple(100 * (r - 1) for r in ratio(*pair)) for what, pair in pairs.items()}
+    return {what: price(*pair) for what, pair in pairs.items()}
 
 
 def percent(price):

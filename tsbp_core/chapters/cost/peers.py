@@ -18,6 +18,15 @@ def spiking_layer(library):
     return globals()[f"_{library.lower()}"]()
 
 
+def over_time(step, x, state):
+    """Spikes [T, n] of a ``step`` from (x[t], state) to (spikes, state)."""
+    spikes = []
+    for x_t in x.unbind(0):
+        s, state = step(x_t, state)
+        spikes.append(s)
+    return torch.stack(spikes)
+
+
 def _spikingjelly():
     from spikingjelly.activation_based import functional, neuron, surrogate
 
@@ -38,15 +47,7 @@ def _snntorch():
 
     node = snntorch.Leaky(beta=0.8, spike_grad=surrogate.atan(), reset_mechanism="zero")
 
-    def run(x):
-        membrane = node.reset_mem()
-        spikes = []
-        for x_t in x.unbind(0):
-            s, membrane = node(x_t, membrane)
-            spikes.append(s)
-        return torch.stack(spikes)
-
-    return run
+    return lambda x: over_time(node, x, node.reset_mem())
 
 
 def _norse():
@@ -54,13 +55,11 @@ def _norse():
 
     p = lif_box.LIFBoxParameters(tau_mem_inv=torch.as_tensor(200.0))
 
+    def step(x_t, state):
+        return lif_box.lif_box_feed_forward_step(x_t, state, p)
+
     def run(x):
-        state = lif_box.LIFBoxFeedForwardState(v=torch.zeros_like(x[0]))
-        spikes = []
-        for x_t in x.unbind(0):
-            s, state = lif_box.lif_box_feed_forward_step(x_t, state, p)
-            spikes.append(s)
-        return torch.stack(spikes)
+        return over_time(step, x, lif_box.LIFBoxFeedForwardState(v=torch.zeros_like(x[0])))
 
     return run
 

@@ -1,8 +1,13 @@
 """What the benchmark measures, and at which sizes."""
 
 PAIR = ("fused", "fused, rho = 0")
-SIZES = {"dense": (100, (64, 512)), "CIFARNet": (5, (50, 98304))}
-"""A dense layer over 100 steps, and the first layer of the paper's CIFARNet with its batch."""
+KERNELS = ("kernel", "kernel, rho = 0")
+"""The same pair on a GPU."""
+UNFUSED = ("eager", "plain autograd")
+SHAPES = {"dense": (64, 512), "CIFARNet": (50, 98304)}
+"""Batch and neurons of a dense layer, and of the first layer of the paper's CIFARNet."""
+SIZES = {"dense": (100, SHAPES["dense"]), "CIFARNet": (5, SHAPES["CIFARNet"])}
+"""Time steps of both, and their shapes."""
 SWEEP = (4, 8, 16, 64, 256)
 ELEMENTS = 1 << 25
 """Neurons times steps where the steps vary alone, 134 MB in float32, larger than any cache."""
@@ -27,7 +32,7 @@ def measurements(names):
         for threads, allocator in ((1, "kept"), (2, "kept"), (1, "default"))
     ]
     plan += [
-        ("sweep", "times", {"steps": T, "shape": (64, 512), "names": names}, n, "kept")
+        ("sweep", "times", {"steps": T, "shape": SHAPES["dense"], "names": names}, n, "kept")
         for T in SWEEP
         for n in (1, 2)
     ]

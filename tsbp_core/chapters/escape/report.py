@@ -12,8 +12,8 @@ from tsbp_core.chapters.escape import gradients, study
 from tsbp_core.chapters.escape.gradients import LOSSES
 from tsbp_core.chapters.escape.study import Condition, Long
 from tsbp_core.chapters.gradient import twin
+from tsbp_core.lab.conditions import KINDS
 
-KINDS = {"zero": "hard", "subtract": "soft"}
 CASES = tuple(itertools.product(KINDS, LOSSES))
 NARROW = 0.05
 HEADS = "reset, loss", "error, without and with", "cosine", "length", "nearer with the term [95 %]"

@@ -8,14 +8,7 @@ import math
 
 import torch
 
-
-def over_time(step, x, state):
-    """Spikes [T, n] of a ``step`` from (x[t], state) to (spikes, state)."""
-    spikes = []
-    for x_t in x.unbind(0):
-        s, state = step(x_t, state)
-        spikes.append(s)
-    return torch.stack(spikes)
+from tsbp_core.chapters.cost.peers import over_time
 
 
 class _Step(torch.autograd.Function):

@@ -145,6 +145,14 @@ def network(spikes, weights, lif):
     return spikes.sum(0) @ weights[-1]
 
 
+def cross_entropy(logits, labels):
+    """Mean over the batch [S] for logits [S, B, C] and labels [S, B]."""
+    each = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), reduction="none"
+    )
+    return each.view(len(logits), -1).mean(dim=1)
+
+
 def train(task, lif, seeds):
     """Train a network for each seed with Adam; neurons and their gradient are ``lif``.
 
@@ -176,10 +184,7 @@ def train(task, lif, seeds):
     for _ in range(task.updates):
         spikes, labels = batch()
         logits = network(spikes, weights, lif)
-        each = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), labels.flatten(), reduction="none"
-        )
-        loss = each.view(len(seeds), -1).mean(dim=1)
+        loss = cross_entropy(logits, labels)
         optimizer.zero_grad()
         loss.sum().backward()
         lengths.append(weights[0].grad.double().flatten(1).norm(dim=1))

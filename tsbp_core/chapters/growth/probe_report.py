@@ -12,9 +12,9 @@ from tsbp_core.chapters.growth import outcomes, probe, report, verdicts
 from tsbp_core.chapters.growth.outcomes import Shape, Trained
 from tsbp_core.chapters.growth.probe import Probed, Stepped
 from tsbp_core.lab import conditions, results
+from tsbp_core.lab.conditions import KINDS
 from tsbp_core.lab.statistics import interval_text
 
-KINDS = {"subtract": "soft", "zero": "hard"}
 RULES = {
     "keep, in the end": "Low: keep the term for what is learnt in the end",
     "keep, for speed": "Low: keep the term for speed",

@@ -153,12 +153,8 @@ def network(spikes, weights, layer):
 
 
 def cross_entropy(logits, labels):
-    """Mean over the batch [S] for logits [S, B, C] and labels [K, B]."""
-    labels = labels.repeat(len(logits) // len(labels), 1)
-    each = torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), labels.flatten(), reduction="none"
-    )
-    return each.view(len(logits), -1).mean(dim=1)
+    """``manifolds.cross_entropy`` [S] for logits [S, B, C] and labels [K, B]."""
+    return manifolds.cross_entropy(logits, labels.repeat(len(logits) // len(labels), 1))
 
 
 @torch.no_grad()

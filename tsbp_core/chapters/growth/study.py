@@ -77,7 +77,7 @@ def train_all(named, folder, quiet=False):
 
 def study():
     """The trained networks, and those at other learning rates."""
-    folder = results.PROJECT / "data" / "checkpoints" / "growth"
+    folder = results.checkpoint("growth")
     return {
         "trained": train_all(trained_conditions(), folder),
         "rates": train_all(rate_conditions(), folder),

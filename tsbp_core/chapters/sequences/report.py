@@ -14,6 +14,7 @@ from tsbp_core.chapters.growth.probe import growth_bound
 from tsbp_core.chapters.sequences import data, outcomes, plan
 from tsbp_core.chapters.sequences.plan import OPTIMIZERS, PEAKS, RESETS, RHOS, Group, rows
 from tsbp_core.lab import results
+from tsbp_core.lab.conditions import KINDS
 from tsbp_core.lab.statistics import interval_text
 
 TITLES = {
@@ -25,7 +26,6 @@ TITLES = {
 }
 CLASSES = {"rows": 10, "vowels": 9, "xor": 2, "pixels": 10, "shuffled": 10}
 STEPS = {"rows": 32, "vowels": 29, "xor": 64, "pixels": 64, "shuffled": 64}
-KINDS = {"zero": "hard", "subtract": "soft"}
 NAMES = {"adam": "Adam", "sgd": "SGD"}
 
 

@@ -19,6 +19,7 @@ from tsbp_core import LIF
 from tsbp_core.chapters.sequences import recurrent
 from tsbp_core.chapters.sequences.data import FOLDS, TEST
 from tsbp_core.chapters.sequences.recurrent import Weights
+from tsbp_core.compiler import reason
 from tsbp_core.neuron import charge
 
 MOMENTUM, SQUARES, SMALL = 0.9, 0.999, 1e-8
@@ -304,6 +305,5 @@ def _fuse(function, tensors):
         fused(*apart)
         return fused
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        warnings.warn(f"steps are not fused, only slower: {reason}", stacklevel=3)
+        warnings.warn(f"steps are not fused, only slower: {reason(error)}", stacklevel=3)
         return function

@@ -165,7 +165,7 @@ def main(argv=None):
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes, -1 for one a core (1)")
     args = parser.parse_args(argv)
-    folder = results.PROJECT / "data" / "checkpoints" / "toy-presets"
+    folder = results.checkpoint("toy-presets")
     results.make(
         "toy-presets",
         lambda: {

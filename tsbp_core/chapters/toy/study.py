@@ -92,7 +92,7 @@ def _with_result(unit):
 
 def run_and_trim(units, name, jobs, scheduler):
     """``run_study`` in the folder of checkpoints of this name, without what only "toy" keeps."""
-    by_unit = run_study(units, results.PROJECT / "data" / "checkpoints" / name, jobs, scheduler)
+    by_unit = run_study(units, results.checkpoint(name), jobs, scheduler)
     if name != "toy":
         for result in by_unit.values():
             for key in SPIKES:
