@@ -24,14 +24,16 @@ def character(text):
 def icons(pages, styles):
     """The icons that pages name, and those of the style sheets' own rules, as characters."""
     named = set(re.findall(r"\bfa-[\w-]+", pages))
-    found = {
+    characters = {
         character(text)
         for names, text in RULE.findall(styles)
         if named & set(re.findall(r"fa-[\w-]+", names))
     }
     rest = RULE.sub("", styles)
-    found |= set(map(character, re.findall(r"\\[ef][0-9a-f]{3}\b", rest)))
-    return found | set(re.findall("[\ue000-\uf8ff]", rest))
+    characters |= set(
+        map(character, re.findall(r"\\[ef][0-9a-f]{3}\b", rest))
+    )
+    return characters | set(re.findall("[\ue000-\uf8ff]", rest))
 
 
 def light(text, name):

@@ -72,12 +72,12 @@ def files(cell):
 
 def sections(pieces):
     """Texts of Markdown cells, cut at headings."""
-    found = []
+    groups = []
     for piece in pieces:
-        if not found or piece.startswith("#"):
-            found.append([])
-        found[-1].append(piece)
-    return ["\n\n".join(section) for section in found]
+        if not groups or piece.startswith("#"):
+            groups.append([])
+        groups[-1].append(piece)
+    return ["\n\n".join(section) for section in groups]
 
 
 def dropped(cell):
@@ -119,29 +119,29 @@ DRAWN = re.compile("<svg.*?</svg>", re.S)
 def articles(built):
     """What is between the margins of each built page."""
     toc = (BOOK / "_toc.yml").read_text()
-    found = {}
+    by_name = {}
     for name in re.findall(r"(?:file|root): (\S+)", toc):
         text = (built / f"{name}.html").read_text()
         text = DRAWN.sub("", text)
         only = SoupStrainer("article")
-        found[name] = BeautifulSoup(text, "html.parser", parse_only=only)
-    return found
+        by_name[name] = BeautifulSoup(text, "html.parser", parse_only=only)
+    return by_name
 
 
 def places(pages):
     """Where the pages' links lead, as (page, id)."""
-    found = set()
+    targets = set()
     for name, article in pages.items():
         for link in article("a", class_="reference", href=True):
             page, _, place = link["href"].partition("#")
-            found.add((page.removesuffix(".html") or name, place))
-    return found
+            targets.add((page.removesuffix(".html") or name, place))
+    return targets
 
 
 def copies(built=BUILD / "html"):
     """Notebooks by name, one for each built page."""
     pages = articles(built)
-    targets, found = places(pages), {}
+    targets, notebooks = places(pages), {}
     for name, article in pages.items():
         path = BOOK / f"{name}.ipynb"
         tracked = nbformat.read(path, 4).cells if path.exists() else []
@@ -157,8 +157,8 @@ def copies(built=BUILD / "html"):
         notebook.metadata["tsbp_copy"] = hashlib.sha256(
             text.encode()
         ).hexdigest()
-        found[name] = notebook
-    return found
+        notebooks[name] = notebook
+    return notebooks
 
 
 def same(path, notebook):

@@ -40,13 +40,13 @@ FOOT = """<style>
 
 def parts(toc):
     """The parts of the book with the pages to print, in order: ``[(caption, names), ...]``."""
-    found = [("", [toc["root"]])]
+    printed_parts = [("", [toc["root"]])]
     for part in toc["parts"]:
         names = [chapter["file"] for chapter in part["chapters"]]
-        found.append(
+        printed_parts.append(
             (part["caption"], [n for n in names if n not in NOT_PRINTED])
         )
-    return [(caption, names) for caption, names in found if names]
+    return [(caption, names) for caption, names in printed_parts if names]
 
 
 def print_page(page, name):

@@ -49,7 +49,7 @@ def add(page, built, book):
     """Give each built page that names a picture one of its own; how many got one."""
     folder = built / "_static" / "pictures"
     folder.mkdir(exist_ok=True)
-    found = 0
+    count = 0
     for path in sorted(built.glob("*.html")):
         text = path.read_text()
         if re.search(TAG, text) and (
@@ -58,8 +58,8 @@ def add(page, built, book):
             (folder / f"{path.stem}.png").write_bytes(made)
             name = rf'\1pictures/{path.stem}.png"'
             path.write_text(re.sub(TAG, name, text))
-            found += 1
-    return found
+            count += 1
+    return count
 
 
 def main():

@@ -97,8 +97,8 @@ def exercises(app, name):
         elif reference.get("refuri", "").startswith("#"):
             reference["refuri"] = uri + reference["refuri"]
     solutions = {
-        found["target_label"]: found
-        for found in page.findall(solution_node)
+        solution["target_label"]: solution
+        for solution in page.findall(solution_node)
     }
     numbers = app.env.toc_fignumbers[name]["exercise"]
     for exercise in page.findall(exercise_enumerable_node):
@@ -131,9 +131,9 @@ def fill(app, doctree, name):
     """Put the exercises into a sheet, from the chapters as they are."""
     for place in list(doctree.findall(sheet)):
         numbers = {
-            n: found[""][0]
-            for n, found in app.env.toc_secnumbers.items()
-            if found.get("")
+            n: sections[""][0]
+            for n, sections in app.env.toc_secnumbers.items()
+            if sections.get("")
         }
         parts = [
             section(app, chapter, number, place["solutions"])

@@ -45,12 +45,12 @@ class Page:
 
     def anchor(self, tag):
         """A place for links to lead to, with those that wait for a text."""
-        found, self.waiting = self.waiting, ""
+        anchors, self.waiting = self.waiting, ""
         place = tag.get("id")
         if (self.name, place) in self.targets - self.placed:
             self.placed.add((self.name, place))
-            found += f'<a id="{place}"></a>'
-        return found
+            anchors += f'<a id="{place}"></a>'
+        return anchors
 
     def link(self, tag, text):
         page, _, place = tag["href"].partition("#")
@@ -185,7 +185,7 @@ class Page:
         return f"- **{title}**: {text}"
 
     def items(self, tag):
-        found = []
+        lines = []
         start = int(tag.get("start", 1))
         for number, item in enumerate(tag("li", recursive=False), start):
             mark = f"{number}. " if tag.name == "ol" else "- "
@@ -193,8 +193,8 @@ class Page:
             text = textwrap.indent(
                 self.anchor(item) + text, " " * len(mark)
             )
-            found.append(mark + text.lstrip())
-        return "\n".join(found)
+            lines.append(mark + text.lstrip())
+        return "\n".join(lines)
 
     def terms(self, tag):
         """Terms in bold, what they mean below them."""
@@ -225,8 +225,8 @@ class Page:
         text = one_line("<br>".join(self.blocks(tag)))
         text = re.sub(
             r"\$[^$]+\$",
-            lambda found: (
-                found[0].replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+            lambda match: (
+                match[0].replace(r"\|", r"\Vert ").replace("|", r"\vert ")
             ),
             text,
         )
@@ -265,7 +265,7 @@ def one_line(text):
     """A text whose displayed formulas can be indented and quoted."""
     return re.sub(
         r"\$\$\n(.*?)\n\$\$",
-        lambda found: f"$${' '.join(found[1].split())}$$",
+        lambda match: f"$${' '.join(match[1].split())}$$",
         text,
         flags=re.S,
     )

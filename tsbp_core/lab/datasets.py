@@ -161,10 +161,10 @@ def _download(work):
 def _check(archive, remedy):
     import pooch
 
-    found = pooch.file_hash(str(archive), alg="md5")
-    if found != MD5:
+    md5 = pooch.file_hash(str(archive), alg="md5")
+    if md5 != MD5:
         raise DatasetError(
-            f"{archive.name} is not the published archive: its MD5 is {found}, not {MD5}. {remedy}"
+            f"{archive.name} is not the published archive: its MD5 is {md5}, not {MD5}. {remedy}"
         )
 
 

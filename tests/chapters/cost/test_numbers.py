@@ -98,7 +98,7 @@ def test_shares_and_launches_of_the_card(card, texts):
 
 
 def test_bars_say_which_has_the_term(study):
-    rows, styles = numbers.bars(numbers.at(study["results"], "dense"), ("eager",))
+    rows, styles = numbers.bars(numbers.record_at(study["results"], "dense"), ("eager",))
     assert rows["eager, ρ = 1"] == pytest.approx(ns(study, "dense", "eager"))
     assert rows["eager, ρ = 0"] == pytest.approx(ns(study, "dense", "eager, rho = 0"))
     assert styles == {"eager, ρ = 0": 0.0, "eager, ρ = 1": 1.0}

@@ -67,7 +67,7 @@ def test_pairs_share_data_first_weights_and_batches():
     times, labels = side_by_side.pick(data, order[1])
     assert torch.equal(times[1], data[0][1][order[1, 1]])
     assert torch.equal(labels[1], data[1][1][order[1, 1]])
-    spikes = side_by_side.spike_trains(times, SMALL.steps)
+    spikes = side_by_side.spike_trains_by_network(times, SMALL.steps)
     expected = manifolds.spike_trains(times, SMALL.steps).transpose(0, 1)
     assert torch.equal(spikes, expected)
 
@@ -311,7 +311,7 @@ def test_the_test_part_chooses_no_rate():
     assert ends.tolist() == [[50, 52], [40, 44]]
     early = verdicts.stopped_early(make_record(validation, test))
     assert early.tolist() == [[50, 52], [40, 44]]
-    gain = verdicts.difference(ends)
+    gain = verdicts.paired_interval(ends)
     assert gain[0] == 9 and gain[1] < 9 < gain[2]
 
 
@@ -361,11 +361,11 @@ def test_verdicts_at_their_edges(low, high, expected):
 
 def test_intervals_are_students_and_widen_with_the_looks():
     pair = np.array([[3.0, 5.0, 4.0, 8.0], [1.0, 2.0, 3.0, 4.0]])
-    mean, low, high = verdicts.difference(pair)
+    mean, low, high = verdicts.paired_interval(pair)
     assert mean == 2.5
     half = 3.1824463 * np.std([2, 3, 1, 4], ddof=1) / 2  # t quantile 0.975, 3 degrees of freedom
     np.testing.assert_allclose([low, high], [2.5 - half, 2.5 + half])
-    wider = verdicts.difference(pair, looks=5)
+    wider = verdicts.paired_interval(pair, looks=5)
     np.testing.assert_allclose(wider[2] - 2.5, half * 5.8409093 / 3.1824463)  # 0.995
 
 

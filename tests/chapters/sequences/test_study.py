@@ -419,7 +419,7 @@ def test_gains_are_complete_minus_detached_seed_by_seed():
     validation = [[0.1, 0.7, 0.1, 0.95, 0], [0.5, 0.9, 0.1, 0.95, 0], [0.9, 0.9, 0.9, 0.95, 0]]
     part = part_of(validation, [0.5, 0.8, 0.7, 0.9, 0.0], methods)
     np.testing.assert_allclose(outcomes.gains(part, "adam"), [40, 10])
-    updates, target = outcomes.times(part, "adam", classes=10)
+    updates, target = outcomes.updates_by_method(part, "adam", classes=10)
     assert target == pytest.approx(0.1 + 0.9 * 0.8)  # both of the detached end at 0.9
     complete = [10 * 0.72 / 0.85, 10 + 10 * 0.12 / 0.2]
     detached = [20 + 20 * 0.32 / 0.4, 20 + 20 * 0.72 / 0.8]

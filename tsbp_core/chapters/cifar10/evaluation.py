@@ -85,8 +85,8 @@ def evaluate(net, images, labels, settings, batch=500):
     logits, mirrored, rates = [], [], 0.0
     for x in images.split(batch):
         with autocast(settings.precision, images.device):
-            found, layers = net(normalised(x))
-            logits.append(found.float())
+            plain, layers = net(normalised(x))
+            logits.append(plain.float())
             mirrored.append(logits[-1] + net(normalised(x.flip(3)))[0].float())
         rates = rates + len(x) * torch.stack([s.mean(dtype=torch.float32) for s in layers])
     logits, mirrored = torch.cat(logits), torch.cat(mirrored)

@@ -103,7 +103,7 @@ def _map(fired, side, count):
 @functools.cache
 def _recipe(width):
     """The recipe's network with ``width`` channels in layer 1: its weights, ``forward_flop``."""
-    network = re.sub(r"(\d+)C", lambda found: f"{int(found[1]) * width // 64}C", HEADLINE.network)
+    network = re.sub(r"(\d+)C", lambda match: f"{int(match[1]) * width // 64}C", HEADLINE.network)
     with torch.device("meta"):  # shapes alone
         net = SpikingNet(network, 1, HEADLINE.neuron())
     return sum(conv.weight.numel() for conv in net.convs), forward_flop(net)

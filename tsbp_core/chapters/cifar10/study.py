@@ -118,7 +118,7 @@ def thumbnails(root=None):
     return {"images": picked, "png": files}
 
 
-def spike_trains(root=None):
+def explorer_spikes(root=None):
     """What chapter 7's explorer draws: spikes of trained networks shown some test images.
 
     The networks are the grid's of seed 0 with AdamW at 0.01. They are trained first if their
@@ -174,7 +174,7 @@ def make_shown(study, root=None):
     if study == "spikes":
         results.make(
             "cifar10-spikes",
-            functools.partial(spike_trains, root),
+            functools.partial(explorer_spikes, root),
             command="make cifar10 STUDY=spikes",
             settings={**shown, "channels": SHOWN_CHANNELS},
         )

@@ -171,8 +171,10 @@ class _Training:
     def compare(self, update):
         """Note both methods' gradients, if they are to be compared before this update."""
         if update in {round(share * self.updates) for share in PROBES}:
-            found = compare_gradients(self.net, *self.probe, self.settings)
-            self.state["probes"].append({"update": update, "steps": self.net.first.steps, **found})
+            comparison = compare_gradients(self.net, *self.probe, self.settings)
+            self.state["probes"].append(
+                {"update": update, "steps": self.net.first.steps, **comparison}
+            )
 
 
 def _tensors(images, labels, device):

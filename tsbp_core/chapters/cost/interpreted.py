@@ -40,8 +40,8 @@ def difference(pair, other):
 
 def on_the_card(document):
     """Of the device tests in ``gpu``'s results: worst difference of gradients by dtype."""
-    found = re.findall(
+    matches = re.findall(
         r"Triton \(cuda\) against NumPy, (?:torch\.)?(\w+), worst: (\S+)",
         document["results"]["tests"]["output"],
     )
-    return {dtype: max(float(w) for d, w in found if d == dtype) for dtype, _ in found}
+    return {dtype: max(float(w) for d, w in matches if d == dtype) for dtype, _ in matches}

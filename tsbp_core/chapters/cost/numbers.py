@@ -9,7 +9,7 @@ FUSED_BYTES = 21.6
 """Bytes that a fused step moves, a neuron: 8 + 12 + 8/k for k = 5."""
 
 
-def at(measured, size, allocator="kept"):
+def record_at(measured, size, allocator="kept"):
     """The record of one thread at one of ``plan.SIZES``."""
     steps, _ = plan.SIZES[size]
     return outcomes.pick(measured["times"], steps=steps, threads=1, allocator=allocator)
@@ -32,7 +32,7 @@ def of_sizes(measured, libraries):
     """Fused time over the memory floor, and the fastest other library over the fused time."""
     texts = {}
     for size in plan.SIZES:
-        record = at(measured, size)
+        record = record_at(measured, size)
         medians = outcomes.medians(record)
         fastest = min(libraries, key=medians.get)
         texts[f"floor-{size}"] = f"{medians['fused'] / outcomes.floor(record):.1f}"
@@ -72,7 +72,7 @@ def of_prices(measured):
         texts[f"price-{what}"] = percent(price)
         name, size = what.split(", ")
         if size in plan.SIZES:
-            without = outcomes.medians(at(measured, size))[f"{name}, rho = 0"]
+            without = outcomes.medians(record_at(measured, size))[f"{name}, rho = 0"]
             texts[f"added-{what}"] = f"{price[0] / 100 * without:.2f}"
     return texts
 
@@ -81,7 +81,9 @@ def of_page_faults(measured):
     """Default allocator: the fused layer over that with all memory kept, and a peer over it."""
     texts = {}
     for size in plan.SIZES:
-        kept, default = (outcomes.medians(at(measured, size, a)) for a in ("kept", "default"))
+        kept, default = (
+            outcomes.medians(record_at(measured, size, a)) for a in ("kept", "default")
+        )
         texts[f"faults-{size}"] = f"{default['fused'] / kept['fused']:.1f}"
         texts[f"plain-{size}"] = f"{default['SpikingJelly'] / default['fused']:.1f}"
     return texts
@@ -139,7 +141,7 @@ LAYER_HEADS = (
 
 def layer_rows(measured):
     """For ``page.table``: all layers at both sizes, in ns a neuron and step and in floors."""
-    records = [at(measured, size) for size in plan.SIZES]
+    records = [record_at(measured, size) for size in plan.SIZES]
     for name in outcomes.medians(records[0]):
         row = []
         for record in records:
@@ -174,6 +176,8 @@ FAULT_HEADS = ("size", "layer", "ns, default allocator", "times that with memory
 def fault_rows(measured):
     """For ``page.table``: two layers with the default allocator."""
     for size in plan.SIZES:
-        kept, default = (outcomes.medians(at(measured, size, a)) for a in ("kept", "default"))
+        kept, default = (
+            outcomes.medians(record_at(measured, size, a)) for a in ("kept", "default")
+        )
         for name in ("fused", "SpikingJelly"):
             yield size, name, f"{default[name]:.2f}", f"{default[name] / kept[name]:.1f}"

@@ -45,10 +45,10 @@ def pencil():
 
 def of_pencil():
     """The pencil's case in words."""
-    found = pencil()
-    said = {f"pencil-{name}": f"{value:.2f}" for name, value in found.items()}
+    values = pencil()
+    said = {f"pencil-{name}": f"{value:.2f}" for name, value in values.items()}
     for name, rho in (("with", "1"), ("without", "0")):
-        said[f"pencil-{name}"] = f"{found[rho] / found['truth'] - 1:.0%}"
+        said[f"pencil-{name}"] = f"{values[rho] / values['truth'] - 1:.0%}"
     return said
 
 
@@ -96,10 +96,10 @@ def from_twin():
     medians = {}
     for reset in KINDS:
         exact_twin, by_rho = twin.gradients(x, loss, twin.neuron(reset))
-        for rho, found in by_rho.items():
-            apart = study.compare(exact_twin, found)
+        for rho, gradient in by_rho.items():
+            apart = study.compare(exact_twin, gradient)
             values = [float(np.median(apart[key])) for key in ("error", "cosine", "length")]
-            medians[reset, rho] = [*values, study.rescaled(exact_twin, found)[0]]
+            medians[reset, rho] = [*values, study.rescaled(exact_twin, gradient)[0]]
     return medians
 
 
@@ -115,13 +115,13 @@ def twin_table():
 def smoothed_correlations():
     """Correlation of the smoothed loss's gradient with those over the spiking run: (reset, rho)."""
     x, loss = twin.drawn_credits()
-    found = {}
+    correlations = {}
     for reset in KINDS:
         lif = twin.neuron(reset, unit="peak")
         smoothed = twin.smoothed_gradient(x, loss, lif)
         for rho, own in twin.gradients(x, loss, lif)[1].items():
-            found[reset, rho] = float(np.corrcoef(smoothed.ravel(), own.ravel())[0, 1])
-    return found
+            correlations[reset, rho] = float(np.corrcoef(smoothed.ravel(), own.ravel())[0, 1])
+    return correlations
 
 
 def of_runs(exact, sampled, settings):
@@ -146,7 +146,7 @@ def median_errors(exact, noise, width):
     """Median error of each case by rho, {case: {rho: error}}."""
     cells = {case: exact[Condition(*case, noise=noise, surrogate=width)] for case in CASES}
     return {
-        case: {rho: found["error"][2] for rho, found in cell["by_rho"].items()}
+        case: {rho: outcome["error"][2] for rho, outcome in cell["by_rho"].items()}
         for case, cell in cells.items()
     }
 

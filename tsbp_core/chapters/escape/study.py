@@ -79,7 +79,7 @@ def lengths_apart(reset, loss, width=WIDTH, instances=INSTANCES):
     truth, means = exact(x, value, neuron(reset, width))
     compared = [compare(truth, means[rho]) for rho in (0.0, 1.0)]
     return {
-        "error": [float(np.median(found["error"])) for found in compared],
+        "error": [float(np.median(comparison["error"])) for comparison in compared],
         "rescaled": [rescaled(truth, means[rho])[0] for rho in (0.0, 1.0)],
         "nearer": float((compared[1]["cosine"] > compared[0]["cosine"]).mean()),
     }

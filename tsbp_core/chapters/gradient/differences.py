@@ -59,8 +59,8 @@ def family_rows():
     for surrogate in FAMILIES:
         for reset in (*RESETS, "none"):
             r = gradcheck.check(x, LIF(reset=reset, surrogate=surrogate), method="complex")
-            found = (f"{error:.0e}" for error in (r.with_term, r.without_term, r.frozen))
-            yield type(surrogate).__name__, reset, *found
+            cells = (f"{error:.0e}" for error in (r.with_term, r.without_term, r.frozen))
+            yield type(surrogate).__name__, reset, *cells
 
 
 LENGTH_HEADS = ("error, by T", *LENGTHS)

@@ -193,7 +193,7 @@ def square_bound(reset, instances=INSTANCES, steps=200):
     return make_neuron(reset, "area", high).surrogate.scale
 
 
-class Found(NamedTuple):
+class ProbeResults(NamedTuple):
     """The committed results."""
 
     lengths: dict
@@ -205,10 +205,10 @@ class Found(NamedTuple):
 
 
 def load():
-    """The committed results, a ``Found``."""
+    """The committed results, a ``ProbeResults``."""
     probed = results.load("growth-probe")["results"]
     steps = conditions.by_condition(Stepped, probed["steps"])
-    return Found(
+    return ProbeResults(
         conditions.by_condition(Probed, probed["lengths"]),
         {key: {float(rho): said for rho, said in cell.items()} for key, cell in steps.items()},
         probed["square_bound"],

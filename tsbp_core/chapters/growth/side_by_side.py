@@ -68,7 +68,7 @@ def train(task, lifs, rates, seeds, points, optimizer="adam", device="cpu"):
     losses, accuracies = [], {"validation": [], "test": []}
     for done in range(1, points[-1] + 1):
         times, labels = pick(train_set, order[done])
-        logits = network(spike_trains(times, task.steps), weights, layer)
+        logits = network(spike_trains_by_network(times, task.steps), weights, layer)
         losses.append(cross_entropy(logits, labels))
         step(torch.autograd.grad(losses[-1].sum(), weights))
         losses[-1].detach_()
@@ -110,7 +110,7 @@ def pick(part, places):
     return [values[own, places] for values in part]
 
 
-def spike_trains(times, steps):
+def spike_trains_by_network(times, steps):
     """Spikes [K, T, B, N] of input neurons that fire once, at ``times`` [K, B, N]."""
     clock = torch.arange(steps, device=times.device)[:, None, None]
     return (times[:, None] == clock).float()
@@ -162,7 +162,7 @@ def accuracy(part, steps, weights, layer):
     """Share of right answers [S] on times and labels; logits that are not finite are a guess."""
     right = 0.0
     for times, labels in zip(*(values.split(EVALUATED, dim=1) for values in part), strict=True):
-        logits = network(spike_trains(times, steps), weights, layer)
+        logits = network(spike_trains_by_network(times, steps), weights, layer)
         hits = logits.argmax(dim=-1) == labels.repeat(len(logits) // len(labels), 1)
         finite = logits.isfinite().all(dim=-1)
         right = right + torch.where(finite, hits.double(), 1.0 / logits.shape[-1]).sum(dim=1)

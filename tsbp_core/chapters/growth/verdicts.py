@@ -136,7 +136,7 @@ def judge(low, high, margin, names=("help", "harm")):
     return names[1] if high < 0.0 else "open"
 
 
-def difference(pair, looks=1):
+def paired_interval(pair, looks=1):
     """Mean of rho = 1 minus rho = 0 over seeds, for [rho, seed], and its interval corrected."""
     paired = pair[0] - pair[1]
     return (paired.mean(), *t_interval(paired, 1.0 - 0.05 / looks))
@@ -167,21 +167,21 @@ def curves(record):
 def summary(record, rates, looks):
     """All of the plan's outcomes for one cell; ``rates``: the learning rates of its grid."""
     ends, best = at_own_best(record, end)
-    gain = difference(ends, looks)
+    gain = paired_interval(ends, looks)
     return {
         "seeds": ends.shape[1],
         "ends": ends.mean(axis=1),
         "gain": gain,
-        "uncorrected": difference(ends),
+        "uncorrected": paired_interval(ends),
         "verdict": judge(*gain[1:], plan.MARGIN),
         "rates": [rates[k] for k in best],
         "edge": [bool(k in (0, len(rates) - 1)) for k in best],
         "flat": flat(record, best),
         "speed": speed(record, looks),
-        "at": {n: difference(at_own_best(record, after(n))[0]) for n in HORIZONS},
-        "average": difference(at_own_best(record, average)[0]),
-        "stopped": difference(stopped_early(record)),
-        "by_rate": [difference(pair) for pair in np.moveaxis(end(record["test"]), 1, 0)],
+        "at": {n: paired_interval(at_own_best(record, after(n))[0]) for n in HORIZONS},
+        "average": paired_interval(at_own_best(record, average)[0]),
+        "stopped": paired_interval(stopped_early(record)),
+        "by_rate": [paired_interval(pair) for pair in np.moveaxis(end(record["test"]), 1, 0)],
     }
 
 

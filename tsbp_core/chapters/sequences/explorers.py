@@ -11,13 +11,13 @@ AFTER = 1.15, 1.35
 """Where, behind the last update, the marks of the networks stand, by rho."""
 
 
-def learning_curves_frame(found, by_cell, task, peak, reset, optimizer):
+def learning_curves_frame(parts_by_task, by_cell, task, peak, reset, optimizer):
     """Chapter 11: a cell's curves, and its accuracy rate by rate."""
     cell = report.Cell(peak, task, reset, optimizer)
     if cell not in by_cell:
         return [[([], [])] * 5, [([], [])] * 4], "These networks were not trained yet."
-    summary, parts = by_cell[cell], found[task]
-    last, sweep = report.final(found, cell.group), parts[f"{cell.group.name}/sweep"]
+    summary, parts = by_cell[cell], parts_by_task[task]
+    last, sweep = report.final(parts_by_task, cell.group), parts[f"{cell.group.name}/sweep"]
     lines, ends = [], []
     for aside, seen in zip(AFTER, report.curves(last, optimizer).values(), strict=True):
         lines.append((last["updates"], np.median(seen, axis=1)))
@@ -49,10 +49,10 @@ def describe(cell, summary):
 
 def learning_curves():
     """Chapter 11: what networks with and without the term learn, and how soon."""
-    found = report.load()
-    by_cell = report.cells(found)
+    parts_by_task = report.load()
+    by_cell = report.cells(parts_by_task)
     tasks = [task for task in data.TASKS if any(cell.task == task for cell in by_cell)]
-    most = max(part["updates"][-1] for parts in found.values() for part in parts.values())
+    most = max(part["updates"][-1] for parts in parts_by_task.values() for part in parts.values())
     ends = Series("a network's end, ρ = 1", "complete", "dots"), Series("ρ = 0", "dropped", "dots")
     return Explorer(
         "Who learns, and how soon?",
@@ -87,5 +87,5 @@ def learning_curves():
                 xlog=True,
             ),
         ],
-        functools.partial(learning_curves_frame, found, by_cell),
+        functools.partial(learning_curves_frame, parts_by_task, by_cell),
     )

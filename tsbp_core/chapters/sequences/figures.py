@@ -81,17 +81,17 @@ def _place(names):
     return report.CELLS.index(report.Cell("low", *names))
 
 
-def learning_curves(found, shown, columns=3):
+def learning_curves(parts_by_task, shown, columns=3):
     """Validation accuracy against updates: the median of the seeds, thick, and each seed, thin.
 
-    ``shown``: {title: ``report.Cell``}, a panel each; ``found``: as ``report.load`` has it.
+    ``shown``: {title: ``report.Cell``}, a panel each; ``parts_by_task``: as ``report.load`` has it.
     """
     rows = -(-len(shown) // columns)
     figure, panels = axes(
         rows, columns, width=7.4, height=0.6 + 2.1 * rows, sharex=True, sharey=True, squeeze=False
     )
     for ax, (title, cell) in zip(panels.flat, shown.items(), strict=True):
-        part = report.final(found, cell.group)
+        part = report.final(parts_by_task, cell.group)
         for rho, seen in report.curves(part, cell.optimizer).items():
             ax.plot(part["updates"], seen, color=STYLES[rho]["color"], linewidth=0.5, alpha=0.25)
             ax.plot(part["updates"], np.median(seen, axis=1), **STYLES[rho])
@@ -125,12 +125,12 @@ def rate_by_rate(panels):
     return figure
 
 
-def growth(found):
+def growth(parts_by_task):
     """Growth of credit a step in untrained networks, by rho: of neurons alone, and of the network.
 
-    Medians over seeds, a row a group that was run; ``found``: as ``report.load`` has it.
+    Medians over seeds, a row a group that was run; ``parts_by_task``: as ``report.load`` has it.
     """
-    groups = list(report.signs(found))
+    groups = list(report.signs(parts_by_task))
     figure, panels = axes(
         1, 2, width=7.4, height=1.1 + 0.27 * len(groups), sharex=True, sharey=True
     )
@@ -139,7 +139,7 @@ def growth(found):
     ):
         ax.axvline(1, color=INK, linewidth=1)
         for y, group in enumerate(groups):
-            first = report.final(found, group)["first"]
+            first = report.final(parts_by_task, group)["first"]
             pair = [np.exp(np.median(first[f"growth/{name}/rho={rho:g}"])) for rho in RHOS]
             ax.plot(pair, [y, y], color=FAINT, linewidth=1)
             for x, rho, marker in zip(pair, RHOS, "os", strict=True):

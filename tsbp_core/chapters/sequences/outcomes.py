@@ -50,7 +50,7 @@ def updates_to(part, networks, target, chance):
     return updates
 
 
-def times(final, optimizer, classes):
+def updates_by_method(final, optimizer, classes):
     """Updates to the target of each seed, [rho, seed], and the target.
 
     It lies ``SHARE`` of the way from chance to the lower of the two methods' mean last validation
@@ -78,7 +78,7 @@ def cell(parts, name, optimizer, classes):
     """All outcomes of a cell; ``name`` is that of its group, as in "low/zero"."""
     final = parts[f"{name}/final"]
     rates = [final["methods"][rows(final, optimizer, rho)[0]][1] for rho in RHOS]
-    updates, target = times(final, optimizer, classes)
+    updates, target = updates_by_method(final, optimizer, classes)
     edges = RATES[optimizer][0], RATES[optimizer][-1]
     ends = [100 * np.mean(np.array(final["test"])[rows(final, optimizer, rho)]) for rho in RHOS]
     summary = {

@@ -1,7 +1,7 @@
 """What chapters 11 and 14 say of the recurrent networks: the cells that were run, and words.
 
-``found``: by task, its parts, as ``load`` gives them. ``by_cell``: outcomes of the cells that were
-run, as ``cells`` gives them.
+``parts_by_task``: by task, its parts, as ``load`` gives them. ``by_cell``: outcomes of the cells
+that were run, as ``cells`` gives them.
 """
 
 import itertools
@@ -59,17 +59,19 @@ def load(folder=results.RESULTS / "sequences"):
     }
 
 
-def final(found, group):
+def final(parts_by_task, group):
     """The networks of a group that decide, each method at its own best rate; None if not run."""
-    return found[group.task].get(f"{group.name}/final")
+    return parts_by_task[group.task].get(f"{group.name}/final")
 
 
-def cells(found):
+def cells(parts_by_task):
     """Outcomes of each cell that was run, by ``Cell``."""
     return {
-        cell: outcomes.cell(found[cell.task], cell.group.name, cell.optimizer, CLASSES[cell.task])
+        cell: outcomes.cell(
+            parts_by_task[cell.task], cell.group.name, cell.optimizer, CLASSES[cell.task]
+        )
         for cell in CELLS
-        if final(found, cell.group)
+        if final(parts_by_task, cell.group)
     }
 
 
@@ -86,16 +88,16 @@ def by_rate(sweep, optimizer):
     return {rho: {rate: last[rows(sweep, optimizer, rho, rate)] for rate in rates} for rho in RHOS}
 
 
-def all_rates(found, reset):
+def all_rates(parts_by_task, reset):
     """``by_rate`` of the delayed XOR with SGD and the low surrogate, on the grid and below it."""
     below = by_rate(results.load(plan.LOWER)["results"][f"low/{reset}"], "sgd")
-    grid = by_rate(found["xor"][f"low/{reset}/sweep"], "sgd")
+    grid = by_rate(parts_by_task["xor"][f"low/{reset}/sweep"], "sgd")
     return {rho: below[rho] | grid[rho] for rho in RHOS}
 
 
 def verdicts(by_cell, peak, of="gain"):
     """Verdicts of the cells of a surrogate that were run: "gain" in the end, or "speed"."""
-    return [found[of]["verdict"] for cell, found in by_cell.items() if cell.peak == peak]
+    return [summary[of]["verdict"] for cell, summary in by_cell.items() if cell.peak == peak]
 
 
 def tally(by_cell, peak, of="gain"):
@@ -104,12 +106,12 @@ def tally(by_cell, peak, of="gain"):
     return ", ".join(f"{word} {n}" for word, n in counts)
 
 
-def signs(found):
+def signs(parts_by_task):
     """Median of ``outcomes.added_growth`` of each group that was run, by when: first, last."""
     return {
         group: {w: float(np.nanmedian(outcomes.added_growth(part, w))) for w in ("first", "last")}
         for group in plan.groups()
-        if (part := final(found, group))
+        if (part := final(parts_by_task, group))
     }
 
 
@@ -119,22 +121,26 @@ def expected(group, added):
     return (added > 0) == (lif.surrogate.scale > growth_bound(lif))
 
 
-def against(found):
+def against(parts_by_task):
     """Groups whose sign is not the expected one, by when."""
     return {
-        when: [group for group, added in signs(found).items() if not expected(group, added[when])]
+        when: [
+            group
+            for group, added in signs(parts_by_task).items()
+            if not expected(group, added[when])
+        ]
         for when in ("first", "last")
     }
 
 
-def rules(found, by_cell):
+def rules(parts_by_task, by_cell):
     """The plan's word on its rules; None while cells are missing."""
     low, tall, faster = (
         verdicts(by_cell, peak, of)
         for peak, of in (("low", "gain"), ("tall", "gain"), ("low", "speed"))
     )
     whole = len(by_cell) == len(CELLS)
-    tells = "refuted" if any(against(found).values()) else "stands"
+    tells = "refuted" if any(against(parts_by_task).values()) else "stands"
     return {
         "keep, in the end": outcomes.rule(low, "help", "harm"),
         "keep, for speed": outcomes.rule(faster, "faster", "slower"),
@@ -143,9 +149,9 @@ def rules(found, by_cell):
     }
 
 
-def verdict_text(found, by_cell):
+def verdict_text(parts_by_task, by_cell):
     """The plan's words on its rules, in a sentence."""
-    words = rules(found, by_cell)
+    words = rules(parts_by_task, by_cell)
     if None in words.values():
         return "No rule of the plan has a verdict yet."
     return f"The plan's rules: {'; '.join(f'{rule}: {word}' for rule, word in words.items())}."
@@ -175,17 +181,17 @@ def state(by_cell):
     )
 
 
-def microseconds(found, task):
+def microseconds(parts_by_task, task):
     """Time of one step of an update, forward and back, of all networks of a group: its median."""
     steps = STEPS[task]
-    parts = [part for name, part in found[task].items() if name.endswith("final")]
+    parts = [part for name, part in parts_by_task[task].items() if name.endswith("final")]
     taken = [part["seconds"] / part["updates"][-1] / steps for part in parts]
     return 1e6 * float(np.median(taken))
 
 
-def learnt(found, cell):
+def learnt(parts_by_task, cell):
     """How many networks of a cell are right beyond the plan's bar in the test, by rho; and all."""
-    part = final(found, cell.group)
+    part = final(parts_by_task, cell.group)
     chance = 1.0 / CLASSES[cell.task]
     right = np.array(part["test"]) >= chance + outcomes.LEARNT * (1.0 - chance)
     own = {rho: right[rows(part, cell.optimizer, rho)] for rho in RHOS}
@@ -221,15 +227,15 @@ def of_counts(by_cell):
         "edges": edges.count(True),
     }
     for peak, of in itertools.product(PEAKS, ("gain", "speed")):
-        found = verdicts(by_cell, peak, of)
-        said[f"{peak}-cells"] = len(found)
+        words = verdicts(by_cell, peak, of)
+        said[f"{peak}-cells"] = len(words)
         said[f"{peak}-{of}"] = tally(by_cell, peak, of)
     harmed = [s["gain"]["mean"] for s in by_cell.values() if s["gain"]["verdict"] == "harm"]
     said["harmed"] = f"{-max(harmed):.0f} to {-min(harmed):.0f}"
     return said
 
 
-def of_xor(found):
+def of_xor(parts_by_task):
     """Who learns the delayed XOR with SGD and the low surrogate, and at which rates.
 
     "most" is the best network on the plan's grid, "best" the highest mean over all rates, at
@@ -237,9 +243,9 @@ def of_xor(found):
     """
     said = {}
     for reset, kind in KINDS.items():
-        own, said["xor-seeds"] = learnt(found, Cell("low", "xor", reset, "sgd"))
-        grid = by_rate(found["xor"][f"low/{reset}/sweep"], "sgd")
-        tried = all_rates(found, reset)
+        own, said["xor-seeds"] = learnt(parts_by_task, Cell("low", "xor", reset, "sgd"))
+        grid = by_rate(parts_by_task["xor"][f"low/{reset}/sweep"], "sgd")
+        tried = all_rates(parts_by_task, reset)
         for rho, name in ((1.0, "with"), (0.0, "without")):
             means = {rate: seen.mean() for rate, seen in tried[rho].items()}
             best = max(means, key=means.get)
@@ -253,47 +259,49 @@ def of_xor(found):
     return said
 
 
-def untrained(found, key, **chosen):
+def untrained(parts_by_task, key, **chosen):
     """Least and most, over the groups chosen, of a median over seeds before training."""
-    groups = [g for g in signs(found) if all(getattr(g, k) == v for k, v in chosen.items())]
-    medians = [np.median(final(found, group)["first"][key]) for group in groups]
+    groups = [g for g in signs(parts_by_task) if all(getattr(g, k) == v for k, v in chosen.items())]
+    medians = [np.median(final(parts_by_task, group)["first"][key]) for group in groups]
     return min(medians), max(medians)
 
 
-def of_gradients(found):
+def of_gradients(parts_by_task):
     """How the gradients of the same untrained weights differ, and where a sign is not expected."""
-    wrong, between = against(found), "{:.2f} to {:.2f}".format
+    wrong, between = against(parts_by_task), "{:.2f} to {:.2f}".format
     named = sorted({(g.peak, KINDS[g.reset]) for groups in wrong.values() for g in groups})
-    grown = np.exp(untrained(found, "growth/net/rho=0", peak="low", reset="subtract"))
-    xor = final(found, Group("xor", "subtract", "low"))["first"]
+    grown = np.exp(untrained(parts_by_task, "growth/net/rho=0", peak="low", reset="subtract"))
+    xor = final(parts_by_task, Group("xor", "subtract", "low"))["first"]
     after = [
-        outcomes.added_growth(final(found, g), "last") for g in signs(found) if g.peak == "tall"
+        outcomes.added_growth(final(parts_by_task, g), "last")
+        for g in signs(parts_by_task)
+        if g.peak == "tall"
     ]
     return {
         **{f"against-{when}": len(groups) for when, groups in wrong.items()},
         "against": "; ".join(f"{peak}, {kind} reset" for peak, kind in named) or "none",
-        "groups": len(signs(found)),
+        "groups": len(signs(parts_by_task)),
         "low-growth": between(*grown),
-        "tall-cosines": between(*untrained(found, "cosine", peak="tall")),
+        "tall-cosines": between(*untrained(parts_by_task, "cosine", peak="tall")),
         "same": sum((added == 0).sum() for added in after),
         "tall-networks": sum(len(added) for added in after),
         "xor-longer": f"{1 / np.median(xor['ratio']):.0f}",
     }
 
 
-def of_setting(found):
+def of_setting(parts_by_task):
     """What the tasks and the networks are made of."""
     untimed = [
         summary
-        for summary in cells(found).values()
+        for summary in cells(parts_by_task).values()
         if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
     ]
     lifs = {kind: Group("xor", reset, "low").lif for reset, kind in KINDS.items()}
     return {
         **{f"bound-{kind}": f"{growth_bound(lif):.2f}" for kind, lif in lifs.items()},
-        "networks": len(final(found, Group("xor", "zero", "low"))["methods"]),
+        "networks": len(final(parts_by_task, Group("xor", "zero", "low"))["methods"]),
         "untimed": f"{len(untimed)} cell{'s' * (len(untimed) != 1)}",
-        "microseconds": f"{microseconds(found, 'xor'):.0f}",
+        "microseconds": f"{microseconds(parts_by_task, 'xor'):.0f}",
         "hold": data.HOLD,
         "cue": data.CUE,
         "gap": data.GAP,
@@ -301,9 +309,9 @@ def of_setting(found):
     }
 
 
-def phrases(found, by_cell):
+def phrases(parts_by_task, by_cell):
     """All values of chapter 11's text."""
-    said = of_cells(by_cell) | of_counts(by_cell) | of_xor(found)
-    said |= of_gradients(found) | of_setting(found)
-    said["verdict"] = verdict_text(found, by_cell)
+    said = of_cells(by_cell) | of_counts(by_cell) | of_xor(parts_by_task)
+    said |= of_gradients(parts_by_task) | of_setting(parts_by_task)
+    said["verdict"] = verdict_text(parts_by_task, by_cell)
     return {key: str(value) for key, value in said.items()}

@@ -106,17 +106,17 @@ def compare(trainer):
     lengths = a.norm(dim=1), b.norm(dim=1)
     x, window, _ = trainer.batch(picked)
     run = recurrent.forward(x, window, trainer.weights, trainer.net)
-    found = {
+    measured = {
         "ratio": lengths[0] / lengths[1],
         "cosine": (a * b).sum(dim=1) / (lengths[0] * lengths[1]),
         "spikes": torch.stack(run.s).mean(dim=(0, 2, 3)),
     }
     for rho, value in zip(RHOS, rhos, strict=True):
         for name, V in (("net", trainer.weights.V), ("own", 0 * trainer.weights.V)):
-            found[f"growth/{name}/rho={rho:g}"] = recurrent.credit_rate(
+            measured[f"growth/{name}/rho={rho:g}"] = recurrent.credit_rate(
                 run, V, value.double(), trainer.net, SKIP, BACK, torch.Generator().manual_seed(5)
             )
-    return {key: rounded(value) for key, value in found.items()}
+    return {key: rounded(value) for key, value in measured.items()}
 
 
 def rounded(values, digits=4):
@@ -150,13 +150,13 @@ def train(group, task, methods, settings, device="cpu"):
 def _train_some(group, task, methods, settings, device):
     """Networks that are trained at once; "first" is of all of them."""
     trainer = Trainer(task, net(group), settings, methods, device)
-    found = {"first": compare(trainer), "loss": [], "validation": []}
+    part = {"first": compare(trainer), "loss": [], "validation": []}
     for done in looks(settings.updates):
-        found["loss"].append(rounded(trainer.advance(done - trainer.done), 3))
-        found["validation"].append(rounded(trainer.right(trainer.validation), 3))
-    found["test"] = rounded(trainer.right(trainer.test.expand(len(trainer.seeds), -1)))
-    found["last"] = compare(trainer)
-    return found
+        part["loss"].append(rounded(trainer.advance(done - trainer.done), 3))
+        part["validation"].append(rounded(trainer.right(trainer.validation), 3))
+    part["test"] = rounded(trainer.right(trainer.test.expand(len(trainer.seeds), -1)))
+    part["last"] = compare(trainer)
+    return part
 
 
 def _side_by_side(some, others):

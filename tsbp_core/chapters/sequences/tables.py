@@ -35,29 +35,29 @@ def cells_table(by_cell, peak):
     for task in data.TASKS:
         own = {c: s for c, s in by_cell.items() if (c.peak, c.task) == (peak, task)}
         rows += [report.TITLES[task]] * bool(own)
-        for cell, found in own.items():
-            mark = "" if found["flat"] else "†"
+        for cell, summary in own.items():
+            mark = "" if summary["flat"] else "†"
             rows.append(
                 (
                     f"{report.KINDS[cell.reset]}, {report.NAMES[cell.optimizer]}{mark}",
-                    "{:.1f} and {:.1f}".format(*found["ends"]),
-                    f"{report.gain_text(found)} {found['gain']['verdict']}",
-                    f"{report.speed_text(found)} {found['speed']['verdict']}",
-                    _rates(found),
+                    "{:.1f} and {:.1f}".format(*summary["ends"]),
+                    f"{report.gain_text(summary)} {summary['gain']['verdict']}",
+                    f"{report.speed_text(summary)} {summary['speed']['verdict']}",
+                    _rates(summary),
                 )
             )
     heads = "reset, optimiser", "right, %", "in the end", "ratio of updates", "rates"
     return page.table(heads, rows)
 
 
-def rules_table(found, by_cell):
+def rules_table(parts_by_task, by_cell):
     """What the plan wanted to know, what it asks for, what was seen so far, and its word."""
-    words = report.rules(found, by_cell)
+    words = report.rules(parts_by_task, by_cell)
     half, rows = len(report.CELLS) // 2, []
     for key, (text, asks, of) in RULES.items():
         seen = f"{len(report.verdicts(by_cell, *of))} run: {report.tally(by_cell, *of)}"
         rows.append((text, asks.format(half), seen, words[key] or "none yet"))
-    wrong, all_of_them = report.against(found), len(report.signs(found))
+    wrong, all_of_them = report.against(parts_by_task), len(report.signs(parts_by_task))
     seen = "{} and {} of {} have it not (before and after training)".format(
         len(wrong["first"]), len(wrong["last"]), all_of_them
     )
@@ -66,11 +66,11 @@ def rules_table(found, by_cell):
     return page.table(("rule", "it stands if", "so far", "verdict"), rows)
 
 
-def gradients_table(found):
+def gradients_table(parts_by_task):
     """What the term adds to the growth of credit, and the two gradients' lengths and cosine."""
     rows = []
-    for group, added in report.signs(found).items():
-        first, last = (report.final(found, group)[when] for when in ("first", "last"))
+    for group, added in report.signs(parts_by_task).items():
+        first, last = (report.final(parts_by_task, group)[when] for when in ("first", "last"))
         factors = (
             f"{np.exp(added[w]):.3f}{'' if report.expected(group, added[w]) else '‡'}"
             for w in ("first", "last")

@@ -216,18 +216,18 @@ class Trainer:
         x, window, hot = self.batch(picked)
         run = recurrent.forward(x, window, self.weights, self.plain, self.forward_step)
         loss, dlogits = recurrent.cross_entropy(run.logits, hot)
-        found = [
+        gradients = [
             recurrent.gradient(
                 x, window, run, dlogits, self.weights, rho, self.net, self.backward_step
             )
             for rho in rhos or [self.rho]
         ]
-        return loss, found
+        return loss, gradients
 
     def update(self):
         """One update on the batch ``picked``; its loss is added to ``loss``."""
-        loss, (found,) = self.gradients(self.picked)
-        self.optimizer.step(flatten(found))
+        loss, (gradient,) = self.gradients(self.picked)
+        self.optimizer.step(flatten(gradient))
         self.loss.add_(loss)
 
     def advance(self, updates):

@@ -32,12 +32,12 @@ def compute(settings=SETTINGS, seeds=plan.SWEEP_SEEDS):
 
 def main():
     start = time.perf_counter()
-    found = compute()
+    parts = compute()
     results.save(
         plan.LOWER,
         command="make xor-rates",
         settings={"rates": RATES, "training": vars(SETTINGS)},
-        results=found,
+        results=parts,
         wall_time_s=time.perf_counter() - start,
     )
 

@@ -49,10 +49,10 @@ def at_weights(task, weights, lifs):
     run = toy.run_neurons(task, weights[:, None], lifs[0])
     _, g = numpy_lif.TraceLoss(task.target[:, :, None])(run.spikes)
     pair = [toy.weight_gradient(task, g, run, lif)[:, 0] for lif in lifs]
-    found = compare(*pair, task.traces.sum(axis=-1))
+    comparison = compare(*pair, task.traces.sum(axis=-1))
     fired = run.spikes.sum(axis=0)[:, 0]
     factor = [jacobian(run, lif)[:-1].mean() for lif in lifs]
-    return {**found, "fired": fired, "sign": (g > 0).mean(), "factor": factor}
+    return {**comparison, "fired": fired, "sign": (g > 0).mean(), "factor": factor}
 
 
 def before_and_after(reset, rate):

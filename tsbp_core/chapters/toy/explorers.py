@@ -19,15 +19,15 @@ def learning():
 
 def _guess_share():
     """How many seeds of the first preset learn without the term, at the best learning rate."""
-    found, name = results.load("toy-presets"), presets.PRESETS[0].name
+    document, name = results.load("toy-presets"), presets.PRESETS[0].name
     one, other = (
-        round(100 * np.max(found["results"][f"{name}/rho={rho}"]["share"])) for rho in (1, 0)
+        round(100 * np.max(document["results"][f"{name}/rho={rho}"]["share"])) for rho in (1, 0)
     )
     return Guess(
         f"Guess first: with the term, {one} % of the neurons learn, at their best learning rate. "
         "How many learn without it, at theirs?",
         Slider("without it, percent", 0, 100, 50, step=1),
         other,
-        f"Of {found['settings']['seeds']} seeds, that is; the first {presets.SHOWN} of them learn "
-        "below.",
+        f"Of {document['settings']['seeds']} seeds, that is; the first {presets.SHOWN} of them "
+        "learn below.",
     )

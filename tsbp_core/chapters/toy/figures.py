@@ -93,7 +93,7 @@ def products(by_reset):
     for ax, (reset_, by_rho) in zip(panels, by_reset.items(), strict=True):
         for rho, by_lag in by_rho.items():
             lags = [int(lag) for lag in by_lag]
-            sizes = np.array([found["size"] for found in by_lag.values()]).clip(1e-12)
+            sizes = np.array([product["size"] for product in by_lag.values()]).clip(1e-12)
             style = STYLES[float(rho)]
             ax.fill_between(
                 lags, sizes[:, 1], sizes[:, 3], color=style["color"], alpha=0.15, linewidth=0

@@ -72,7 +72,7 @@ def of_widths(wide):
     texts = {}
     for optimizer in toy.OPTIMIZERS:
         pair = conditions.pair(wide, usual(optimizer))
-        one, other = (outcomes.per_seed(found)["strict"] for found in pair)
+        one, other = (outcomes.per_seed(result)["strict"] for result in pair)
         for rho, width in ((1, one), (0, other)):
             texts[f"decades-{optimizer}-{rho}"] = f"{width.mean():.2f}"
             texts[f"ever-{optimizer}-{rho}"] = f"{(width > 0).mean():.0%}"
@@ -86,7 +86,7 @@ def of_other_outcomes(runs):
     texts = {}
     for optimizer in toy.OPTIMIZERS:
         pair = conditions.pair(runs, usual(optimizer))
-        one, other = (outcomes.per_seed(found) for found in pair)
+        one, other = (outcomes.per_seed(result) for result in pair)
         for name in set(one) - {"width", "strict"}:
             gain = outcomes.gain(*pair, name)
             means = f"{one[name].mean():.3f} and {other[name].mean():.3f}"
@@ -124,7 +124,7 @@ def rows_of_map(mapped):
     for (factor, level, optimizer), word in outcomes.verdicts_of_map(mapped, "strict").items():
         if word != "helps":
             pair = conditions.pair(mapped, Changed(f"{factor}={level}", optimizer, 1.0))
-            ever = [(outcomes.per_seed(found)["strict"] > 0).mean() for found in pair]
+            ever = [(outcomes.per_seed(result)["strict"] > 0).mean() for result in pair]
             gain = interval_text(*gains[factor, level, optimizer])
             yield f"{factor} {level}", optimizer, gain, word, *(f"{share:.0%}" for share in ever)
 
@@ -133,20 +133,20 @@ HEADS = ("changed", "optimiser", "gain", "the term", "learn with it", "without")
 """Heads of ``rows_of_map``."""
 
 
-def best(found):
+def best(result):
     """Index of the (smallest) learning rate at which most seeds learn."""
-    return int((outcomes.ratio(found) < toy.SOLVED).mean(axis=0).argmax())
+    return int((outcomes.ratio(result) < toy.SOLVED).mean(axis=0).argmax())
 
 
 def along(why):
     """Cosine and length ratio of both gradients along training with the term, by reset."""
     by_reset = {}
     for reset in RESETS:
-        found = why[Arm(reset, "adam", 1.0, 1.0)]
-        at = best(found)
+        result = why[Arm(reset, "adam", 1.0, 1.0)]
+        at = best(result)
         by_reset[reset] = {
             update: {key: step[key][at] for key in ("cosine", "length_ratio")}
-            for update, step in found["along"].items()
+            for update, step in result["along"].items()
         }
     return by_reset
 
@@ -182,8 +182,8 @@ def of_common_direction(why):
     """What both gradients share, "turn everything down", and their cosine with it taken out."""
     texts = {}
     for reset in RESETS:
-        found = why[Arm(reset, "adam", 1.0, 1.0)]
-        rate = Unit("", toy.NEURON, decades=WIDE).rates[best(found)]
+        result = why[Arm(reset, "adam", 1.0, 1.0)]
+        rate = Unit("", toy.NEURON, decades=WIDE).rates[best(result)]
         before, after = common.before_and_after(reset, rate)
         for when, at in (("before", before), ("after", after)):
             texts[f"share-{reset}-{when}"] = f"{np.nanmedian(at['share']):.0%}"
@@ -199,11 +199,11 @@ def of_common_direction(why):
 def of_swaps(why):
     """Gain over the detached gradient of direction and length, each alone and together."""
     texts = {}
-    for arm, found in why.items():
+    for arm, result in why.items():
         if (arm.direction, arm.length) != (0.0, 0.0):
             base = why[arm._replace(direction=0.0, length=0.0)]
             for outcome in ("width", "strict"):
-                gain = interval_text(*outcomes.gain(found, base, outcome))
+                gain = interval_text(*outcomes.gain(result, base, outcome))
                 texts[f"{outcome}-{conditions.name(arm)}"] = gain
     return texts
 
@@ -211,7 +211,7 @@ def of_swaps(why):
 def of_one_rate(runs):
     """Plain gradient descent at the two rates that favour each method most, in the median."""
     pair = conditions.pair(runs, usual("sgd"))
-    one, other = (np.median(outcomes.ratio(found), axis=0) for found in pair)
+    one, other = (np.median(outcomes.ratio(result), axis=0) for result in pair)
     texts = {}
     for name, i in (("complete", (other - one).argmax()), ("detached", (one - other).argmax())):
         texts[f"favours-{name}-rate"] = f"{toy.LEARNING_RATES[i]:.2g}"
@@ -222,11 +222,11 @@ def of_one_rate(runs):
 
 def of_silence(runs, wide):
     """Seeds that pass by falling silent, and the announced gain among them and the others."""
-    found = runs[usual()]
-    silent = outcomes.silence_passes(found)
+    result = runs[usual()]
+    silent = outcomes.silence_passes(result)
     texts = {
         "silent": f"{silent.mean():.0%}",
-        "silent-pass": f"{(outcomes.ratio(found)[:, -1] < toy.SOLVED).mean():.0%}",
+        "silent-pass": f"{(outcomes.ratio(result)[:, -1] < toy.SOLVED).mean():.0%}",
     }
     for optimizer in toy.OPTIMIZERS:
         pair = conditions.pair(wide, usual(optimizer))
