@@ -67,7 +67,7 @@ def test_bits_repeat_and_small_inputs_take_the_kernel_too():
     x, g = currents(50, 1000), torch.randn(50, 1000, device="cuda")
     first, second = gradient(kernel, x, g), gradient(kernel, x, g)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    assert torch_lif._path("auto", torch.device("cuda"), 1, LIF(), False) == "triton"
+    assert torch_lif.path_name("auto", torch.device("cuda"), 1, LIF(), False) == "triton"
 
 
 def test_more_elements_than_32_bits_count():

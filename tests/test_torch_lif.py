@@ -262,9 +262,9 @@ def test_without_triton_a_gpu_runs_eagerly_and_says_so_once(monkeypatch):
     compiler.warn_once.cache_clear()
     cuda = torch.device("cuda")
     with pytest.warns(UserWarning, match="need Triton") as said:
-        assert torch_lif._path("auto", cuda, 10, LIF(), False) == "eager"
-        assert torch_lif._path("auto", cuda, 10**6, LIF(), False) == "eager"
+        assert torch_lif.path_name("auto", cuda, 10, LIF(), False) == "eager"
+        assert torch_lif.path_name("auto", cuda, 10**6, LIF(), False) == "eager"
     assert len(said) == 1
     with pytest.raises(RuntimeError, match="need Triton"):
-        torch_lif._path("compiled", cuda, 10, LIF(), False)
-    assert torch_lif._path("eager", cuda, 10**6, LIF(), False) == "eager"
+        torch_lif.path_name("compiled", cuda, 10, LIF(), False)
+    assert torch_lif.path_name("eager", cuda, 10**6, LIF(), False) == "eager"

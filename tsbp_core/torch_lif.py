@@ -81,7 +81,7 @@ def lif(x, lif, backend="auto", smooth=False, steps=None):
         raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
     if backend == "auto" and not _is_plain(x):
         backend = "eager"
-    path = _path(backend, x.device, x.numel() * (steps or 1), lif, smooth)
+    path = path_name(backend, x.device, x.numel() * (steps or 1), lif, smooth)
     if steps is not None:
         x = x[None]
     order = sorted(range(1, x.ndim), key=x.stride, reverse=True)
@@ -107,7 +107,7 @@ def _is_plain(x):
     return kind and not any_torch_dispatch_mode_on_stack()
 
 
-def _path(backend, device, size, lif, smooth):
+def path_name(backend, device, size, lif, smooth):
     """The name in ``PATHS``; ``size`` counts the spikes."""
     on_gpu = device.type == "cuda" and not smooth
     if backend == "eager" or (backend == "auto" and not on_gpu and size < SMALL):

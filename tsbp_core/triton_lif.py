@@ -1,8 +1,8 @@
 """The LIF neuron over time on a GPU: all steps in one Triton kernel forward, one backward.
 
 The kernels hold the loops and the loads; the neuron in them is ``neuron.py`` and ``surrogates.py``
-themselves. Triton takes those functions as they stand: ``_jit`` gives it a copy of each whose
-``exp`` and ``clip`` are Triton's. Arrays are time-major, [T, n], and contiguous.
+themselves. Triton takes those functions as they stand: ``triton_copy`` gives it a copy of each
+whose ``exp`` and ``clip`` are Triton's. Arrays are time-major, [T, n], and contiguous.
 
 A thread keeps the membrane of its neuron in a register. Forward reads x and writes s, and with
 ``keep`` also writes v before every ``STEPS``-th step. Backward reads x, g and these v, runs STEPS
@@ -96,15 +96,15 @@ def interpreter():
 def kernels(family):
     """Both kernels, for a family of surrogates (a class): {"forward": ..., "backward": ...}."""
     equations = (neuron.charge, neuron.reset, neuron.reset_slope, neuron.credit)
-    names = {function.__name__: _jit(function) for function in equations}
-    names |= {"heaviside": _jit(surrogates.heaviside), "shape": _jit(family._h)}
+    names = {function.__name__: triton_copy(function) for function in equations}
+    names |= {"heaviside": triton_copy(surrogates.heaviside), "shape": triton_copy(family._h)}
     return {
-        "forward": _jit(_forward_kernel, **names),
-        "backward": _jit(_backward_kernel, **names),
+        "forward": triton_copy(forward_kernel, **names),
+        "backward": triton_copy(backward_kernel, **names),
     }
 
 
-def _jit(function, **names):
+def triton_copy(function, **names):
     """A copy of ``function`` for Triton, with ``names`` and ``OWN`` among its globals."""
     names |= {"tl": tl, "__name__": function.__module__}
     names |= {name: triton.jit(own) for name, own in OWN.items()}
@@ -129,10 +129,11 @@ OWN = {"abs": _abs, "exp": _exp, "clip": _clip}
 """What stands, in Triton, for the functions that ``surrogates`` calls by these names."""
 
 
-def _forward_kernel(
+def forward_kernel(
     x, s, starts, T, n, lif: tl.constexpr, surrogate: tl.constexpr, wide: tl.constexpr,
     same: tl.constexpr, keep: tl.constexpr, STEPS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
+    """Spikes s of currents x, and with ``keep`` v before every ``STEPS``-th step in starts."""
     at = tl.program_id(0).to(tl.int64) * WIDTH + tl.arange(0, WIDTH)
     n = tl.cast(n, tl.int64)
     v = tl.full((WIDTH,), 0.0, wide)
@@ -153,10 +154,11 @@ def _forward_kernel(
             tl.store(s + (start + k) * n + at, spike, (at < n) & (start + k < T))
 
 
-def _backward_kernel(
+def backward_kernel(
     g, x, starts, dx, T, n, lif: tl.constexpr, surrogate: tl.constexpr, wide: tl.constexpr,
     same: tl.constexpr, STEPS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
+    """dL/dx of credits g from above; ``starts`` as the forward kernel kept them."""
     at = tl.program_id(0).to(tl.int64) * WIDTH + tl.arange(0, WIDTH)
     n = tl.cast(n, tl.int64)
     eps = tl.full((WIDTH,), 0.0, wide)

@@ -97,7 +97,7 @@ def test_what_fails_leaves_the_kernels_as_they_were(part, tmp_path, monkeypatch)
 
     def state():
         names = ("STEPS", "WIDTH", "WARPS", "FUSED")
-        return torch_lif._path, *(getattr(triton_lif, name) for name in names)
+        return torch_lif.path_name, *(getattr(triton_lif, name) for name in names)
 
     before = state()
 

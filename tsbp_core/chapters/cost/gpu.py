@@ -323,7 +323,9 @@ def _settings(args):
 
 def pretend_gpu():
     """Within this context, the GPU's kernels run tensors of the CPU, in Triton's interpreter."""
-    return changed(torch_lif, _path=lambda backend, *_: "eager" if backend == "eager" else "triton")
+    return changed(
+        torch_lif, path_name=lambda backend, *_: "eager" if backend == "eager" else "triton"
+    )
 
 
 def driver():

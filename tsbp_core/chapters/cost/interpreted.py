@@ -19,7 +19,7 @@ def lines(first, before=None):
     """Lines of the backward kernel, from the one that starts with ``first``."""
     if triton_lif is None:
         return MISSING
-    return page.excerpt(triton_lif._backward_kernel, first, before)
+    return page.excerpt(triton_lif.backward_kernel, first, before)
 
 
 def run(x, g, lif):

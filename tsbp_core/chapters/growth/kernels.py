@@ -26,11 +26,11 @@ Logistic = namedtuple("Logistic", "width")
 def kernels():
     """Both kernels: {"forward": ..., "backward": ...}."""
     steps = (neuron.charge, neuron.reset, neuron.reset_slope, neuron.credit, surrogates.heaviside)
-    names = {step.__name__: triton_lif._jit(step) for step in steps}
-    names |= {"shape": triton_lif._jit(surrogates.Sigmoid._h), "Logistic": Logistic}
+    names = {step.__name__: triton_lif.triton_copy(step) for step in steps}
+    names |= {"shape": triton_lif.triton_copy(surrogates.Sigmoid._h), "Logistic": Logistic}
     return {
-        "forward": triton_lif._jit(_forward_kernel, **names),
-        "backward": triton_lif._jit(_backward_kernel, **names),
+        "forward": triton_lif.triton_copy(_forward_kernel, **names),
+        "backward": triton_lif.triton_copy(_backward_kernel, **names),
     }
 
 
