@@ -238,6 +238,13 @@ def test_compiled_steps_give_the_same_gradient(xor):
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("updates", [training.LONG - 1, training.LONG])
+def test_long_training_compiles_its_steps(xor, updates):
+    trainer = Trainer(xor, small_net(), replace(SMALL, updates=updates), METHODS)
+    for step in (trainer.forward_step, trainer.backward_step):
+        assert isinstance(step, training.Fused) == (updates == training.LONG)
+
+
 def test_training_learns_and_does_not_look_at_the_other_parts(xor):
     """The loss falls; samples of validation and test are in no batch."""
     trainer = Trainer(xor, small_net("subtract"), replace(SMALL, updates=60), METHODS[:1])

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tsbp_core.chapters.growth.probe import make_neuron
+from tsbp_core.chapters.growth.verdicts import paired_interval
 from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import t_interval
 
@@ -93,6 +94,4 @@ def more(trained, shapes, one, other):
     """
     gains_by_shape = (seed_gains(trained, **choice) for choice in (one, other))
     first, second = ([by_shape[shape] for shape in shapes] for by_shape in gains_by_shape)
-    level = 1 - 0.05 / len(shapes)
-    apart = (here - there for here, there in zip(first, second, strict=True))
-    return [(values.mean(), *t_interval(values, level)) for values in apart]
+    return [paired_interval(pair, len(shapes)) for pair in zip(first, second, strict=True)]

@@ -8,6 +8,7 @@ from collections import Counter
 from tsbp_core.chapters.growth import plan, verdicts
 from tsbp_core.chapters.growth.outcomes import Shape
 from tsbp_core.lab import results
+from tsbp_core.lab.conditions import KINDS
 from tsbp_core.lab.statistics import interval_text
 
 LOW = [cell for cell in plan.MAIN if cell.height <= verdicts.LOW]
@@ -28,7 +29,7 @@ def row(cell, summary):
     """A cell's outcomes as words: reset, height and slope of h, gains, verdicts, updates."""
     ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*summary["speed"]["ratio"])
     return (
-        {"subtract": "soft", "zero": "hard"}[cell.reset],
+        KINDS[cell.reset],
         f"{cell.height:.3g}, {cell.slope:.3g}",
         interval_text(*summary["at"][150], 1),
         f"{interval_text(*summary['gain'], 1)} {summary['verdict']}",
@@ -54,7 +55,7 @@ def by_shape(by_name, cells):
     """Gains of ``cells`` by reset's name and ``outcomes.Shape``."""
     gains = {}
     for cell in cells:
-        label = {"subtract": "soft reset", "zero": "hard reset"}[cell.reset]
+        label = f"{KINDS[cell.reset]} reset"
         shape = Shape(cell.unit, cell.slope)
         gains.setdefault(label, {})[shape] = by_name[cell.name]["gain"]
     return gains
