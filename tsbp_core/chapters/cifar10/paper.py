@@ -258,7 +258,12 @@ def main(argv=None):
                 run,
                 command=f"python -m tsbp_core.chapters.cifar10.paper --preset {args.preset} "
                 f"--lr {settings.lr:g} --rho {args.rho:g} --seed {args.seed}",
-                settings={**asdict(settings), "seed": args.seed, "processes": world},
+                settings={
+                    **asdict(settings),
+                    "seed": args.seed,
+                    "processes": world,
+                    "device": torch.cuda.get_device_name() if cuda else "cpu",
+                },
             )
     except datasets.DatasetError as error:
         raise SystemExit(str(error)) from None
