@@ -18,7 +18,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences xor-rates frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences sequences-longer xor-rates frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -101,8 +101,11 @@ $(VOWELS): | $(READY)
 	@ls "$$TSBP_DATA"/sktime-*.whl 2>/dev/null || \
 	    $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -d data sktime==1.2.0
 
-sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=cuda: minutes; on a CPU a day, resumable)
+sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=cuda: minutes; on 2 cores 7 hours, estimated; resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.study --device $(DEVICE)
+
+sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (DEVICE=cuda: minutes; resumable)
+	$(BIN)/python -m tsbp_core.chapters.sequences.longer --device $(DEVICE)
 
 xor-rates: $(READY)  ## One of their tasks with SGD at lower learning rates, added later (10 minutes)
 	$(BIN)/python -m tsbp_core.chapters.sequences.xor_rates

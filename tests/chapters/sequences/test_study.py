@@ -15,7 +15,14 @@ from sklearn.datasets import load_digits
 from tsbp_core import LIF, numpy_lif, surrogates
 from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at
 from tsbp_core.chapters.sequences import data as sequences
-from tsbp_core.chapters.sequences import outcomes, recurrent, study, training, xor_rates
+from tsbp_core.chapters.sequences import (
+    longer,
+    outcomes,
+    recurrent,
+    study,
+    training,
+    xor_rates,
+)
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
 from tsbp_core.lab import datasets, results
@@ -579,6 +586,24 @@ def test_lower_rates_are_those_below_the_grid_with_its_seeds(xor, monkeypatch):
     parts = xor_rates.compute(replace(SMALL, updates=3), seeds=(0, 1))
     assert list(parts) == ["low/zero", "low/subtract"]
     assert len(parts["low/zero"]["test"]) == 12
+
+
+def test_what_is_trained_longer_has_the_rates_and_batches_of_the_study(xor, monkeypatch):
+    monkeypatch.setattr(study.data, "TASKS", {task: lambda: xor for task in longer.plan.HARD})
+    first, second = longer.GROUPS[0], longer.GROUPS[-1]
+    brief = replace(SMALL, updates=3)
+    assert not list(longer.compute({longer.name(first): "kept"}, groups=[first]))
+    parts = {longer.name(first): "kept"}
+    (added,) = longer.compute(parts, groups=[first, second], settings=brief, seeds=(10, 11))
+    assert parts.pop(longer.name(first)) == "kept"
+    part = parts.pop(added)
+    best = study.best_rates(results.load("sequences/shuffled")["results"]["low/subtract/sweep"])
+    assert {tuple(m[:3]) for m in part["methods"]} == {
+        ("adam", best["adam", rho], rho) for rho in (1.0, 0.0)
+    }
+    assert set(longer.SEEDS) < set(longer.plan.FINAL_SEEDS)
+    one, more = (training.batches(xor, replace(SMALL, updates=n), 10) for n in (5, 20))
+    np.testing.assert_array_equal(one, more[:5])
 
 
 def test_added_growth_is_complete_minus_detached():

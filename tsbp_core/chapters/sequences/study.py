@@ -43,7 +43,7 @@ that there are will then be computed anew. A change of words, names or speed is 
 
 
 ABREAST = 14
-"""Networks that a core trains at a time, on a CPU; at 140 each takes about a third longer."""
+"""Networks that a core trains at a time, at most, on a CPU; at 140 each takes a third longer."""
 
 
 def net(group):
@@ -131,7 +131,8 @@ def train(group, task, methods, settings, device="cpu"):
     are trained at once. Returns plain data: lists over networks, or lists of them over looks.
     """
     start = time.perf_counter()
-    size = ABREAST if device == "cpu" else len(methods)
+    count = -(-len(methods) // ABREAST) if device == "cpu" else 1
+    size = -(-len(methods) // count)
     some = [methods[at : at + size] for at in range(0, len(methods), size)]
     parallel = joblib.Parallel(-1 if len(some) > 1 else 1)
     trained = parallel(
