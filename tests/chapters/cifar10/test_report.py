@@ -33,6 +33,10 @@ def place(run):
     return plan.RATES[run.settings.optimizer].index(run.settings.lr)
 
 
+def length(settings):
+    return settings.reset_gradient if settings.length_of is None else settings.length_of
+
+
 @pytest.fixture
 def made():
     """The term gains as many points as a rate is right of the third, and 0.1 by seed 1; AdamW
@@ -50,7 +54,13 @@ def made():
         run: record(50 - 20 * run.settings.reset_gradient * (run.change == "peak-5") + run.seed / 9)
         for run in plan.one_change(2)
     }
-    return report.Studies(grid, larger, changed)
+    swapped = {  # the direction costs two points, the length gains half a point
+        run: record(
+            50 - (2 - 0.1 * run.seed) * run.settings.reset_gradient + 0.5 * length(run.settings)
+        )
+        for run in plan.swap(2)
+    }
+    return report.Studies(grid, larger, changed, swapped)
 
 
 def test_all_that_the_text_cites_is_there():
@@ -82,6 +92,19 @@ def test_gradients_are_those_at_the_end_and_of_the_first_layer(made):
     assert (said["ratio-first"], said["ratio-last"]) == ("0.25", "0.50")
     assert said["shift-first"] == "0.60"  # -log10 of a quarter
     assert said["angle-start"] == "37"  # the cosine is 0.8
+
+
+def test_direction_and_length_are_told_apart(made):
+    said = report.of_swap(made)
+    assert said["swap-direction"] == "-1.95 [-3.22, -0.68]"  # t of 97.5 % with two seeds: 25.5
+    assert said["swap-length"] == "+0.50 [+0.50, +0.50]"
+    assert said["swap-own"].startswith("-1.45 [")
+    assert said["swap-carrier"] == "the direction"
+    table = report.swap_table(made)
+    assert "<td>complete</td><td>48.55</td><td>48.05</td>" in table
+    assert "<td>detached</td><td>50.50</td><td>50.00</td>" in table
+    same = made._replace(swapped={run: record(50 + run.seed) for run in made.swapped})
+    assert report.of_swap(same)["swap-carrier"] == "open"
 
 
 def test_the_larger_network_is_judged_by_three_standard_errors(made):

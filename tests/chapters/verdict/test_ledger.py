@@ -1,4 +1,11 @@
-from tsbp_core.chapters.verdict import claim, figures, ledger, sequence_claims, trained_claims
+from tsbp_core.chapters.verdict import (
+    cifar10_claims,
+    claim,
+    figures,
+    ledger,
+    sequence_claims,
+    trained_claims,
+)
 from tsbp_core.chapters.verdict.claim import Claim, commands
 from tsbp_core.lab import results
 
@@ -47,7 +54,8 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
     monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
     worse = [(-0.1, -0.2, -0.05)] * 6
-    monkeypatch.setattr(trained_claims, "toy_gains", lambda optimizer, outcome="width": worse)
+    for claims in trained_claims, cifar10_claims:
+        monkeypatch.setattr(claims, "toy_gains", lambda optimizer, outcome="width": worse)
     rules = dict.fromkeys(("keep, in the end", "keep, for speed", "drop", "bound"), "refuted")
     monkeypatch.setattr(trained_claims.verdicts, "rules", lambda by_name: rules)
     changed = {text for text, holds in verdicts().items() if holds is not before[text]}
@@ -64,6 +72,21 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
         bound,
         "With three layers and h 6.25 or 25 high, the term does harm in the end.",
     }
+
+
+def test_what_carries_the_cost_of_adamw_follows_both_intervals(monkeypatch):
+    """Direction: below zero. Length: an interval that leaves zero out contradicts it."""
+    below, around, above = (-0.5, -0.8, -0.2), (0.0, -0.3, 0.3), (0.5, 0.2, 0.8)
+    for direction, length, holds in (
+        (below, around, True),
+        (around, around, None),
+        (below, below, False),
+        (below, above, False),
+    ):
+        gains = {"direction": direction, "length": length}
+        monkeypatch.setattr(cifar10_claims.report, "gains_of_swap", lambda _, gains=gains: gains)
+        (made,) = cifar10_claims.of_chapter_7_swap(None)
+        assert made.holds is holds
 
 
 def test_one_interval_that_holds_zero_leaves_harm_open(monkeypatch):
@@ -84,16 +107,19 @@ def test_one_interval_that_holds_zero_leaves_harm_open(monkeypatch):
 def test_rules_on_recurrent_networks_are_open_while_cells_are_missing(monkeypatch):
     report = sequence_claims.report
     found = report.load()
-    missing = len(report.CELLS) - len(report.cells(found))
     made = sequence_claims.of_chapter_11(found)
     assert len(made) == 4
-    if missing:
-        assert {claim.holds for claim in made} == {None}
-        assert all(f"{missing} of 40 cells are missing" in claim.measured for claim in made)
+    words = report.rules(found, report.cells(found)).values()
+    for word, one in zip(words, made, strict=True):
+        assert ("cells are missing" in one.measured) == (word is None)
+        assert one.holds is None or word is not None
+    none = sequence_claims.of_chapter_11({**found, "shuffled": {}})
+    assert {claim.holds for claim in none} == {None}
+    assert all("of its 20 cells are missing" in one.measured for one in none[:3])
     said = "stands", "refuted", "undecided", "refuted"
     words = dict(zip(sequence_claims.TEXTS, said, strict=True))
     monkeypatch.setattr(report, "rules", lambda found, by_cell: words)
-    holds = [claim.holds for claim in sequence_claims.of_chapter_11(found)]
+    holds = [one.holds for one in sequence_claims.of_chapter_11(found)]
     assert holds == [True, False, None, False]
 
 

@@ -24,6 +24,7 @@ class Studies(NamedTuple):
     grid: dict
     larger: dict
     changed: dict
+    swapped: dict
 
     def by_rate(self, key, outcome=outcomes.accuracy):
         """An outcome of the grid with an optimiser, [S, L] by rho."""
@@ -45,7 +46,7 @@ class Studies(NamedTuple):
 
 def load():
     """The committed runs."""
-    return Studies(*map(outcomes.collect, ("grid", "larger", "factors")))
+    return Studies(*map(outcomes.collect, ("grid", "larger", "factors", "swap")))
 
 
 def gain_text(pair, level=0.95, digits=2):
@@ -78,9 +79,12 @@ def of_plan(studies):
         "grid-time": hours(studies.grid),
         "larger-time": hours(studies.larger),
         "factors-time": hours(studies.changed),
+        "swap-time": hours(studies.swapped),
         "cifar-seeds": seeds(studies.grid),
         "large-seeds": seeds(studies.larger),
         "factor-seeds": seeds(studies.changed),
+        "swap-seeds": seeds(studies.swapped),
+        "swap-runs": str(len(studies.swapped)),
     }
 
 
@@ -134,6 +138,23 @@ def of_gradients(studies):
         moved = outcomes.shift(studies.by_rate(key), rates)
         said[f"shift-{key}"] = interval_text(moved.mean(), *t_interval(moved))
     return said
+
+
+def gains_of_swap(studies):
+    """What the complete gradient's direction gains, and its length; corrected for the two looks."""
+    effects = outcomes.swap_effects(outcomes.by_direction_and_length(studies.swapped))
+    return {part: outcomes.gain(pair, plan.SWAP_LEVEL) for part, pair in effects.items()}
+
+
+def of_swap(studies):
+    """Direction or length: what each gains, what both together, and what carries the cost."""
+    gains = gains_of_swap(studies)
+    cells = outcomes.by_direction_and_length(studies.swapped)
+    carriers = [f"the {part}" for part, (*_, high) in gains.items() if high < 0]
+    return {f"swap-{part}": interval_text(*gain) for part, gain in gains.items()} | {
+        "swap-own": gain_text({rho: cells[rho, rho] for rho in plan.RHOS}),
+        "swap-carrier": " and ".join(carriers) or "open",
+    }
 
 
 def of_larger_network(studies):
@@ -230,6 +251,7 @@ def phrases(studies):
         of_rates,
         of_best_rates,
         of_gradients,
+        of_swap,
         of_larger_network,
         of_changes,
         of_pairing,
@@ -259,6 +281,18 @@ def rates_table(studies):
             means = (f"{pair[rho].mean():.1f}" for rho in plan.RHOS)
             rows.append((f"{rate:g}", *means, gain_text(pair)))
     return page.table(("learning rate", "with, %", "without, %", "gain, points [95 %]"), rows)
+
+
+def swap_table(studies):
+    """Accuracy by whose direction and whose length the gradient has."""
+    cells = outcomes.by_direction_and_length(studies.swapped)
+    names = {1.0: "complete", 0.0: "detached"}
+    rows = [
+        (name, *(f"{cells[rho, length].mean():.2f}" for length in names))
+        for rho, name in names.items()
+    ]
+    heads = "direction", *(f"{name} gradient's length, %" for name in names.values())
+    return page.table(heads, rows)
 
 
 def changes_table(studies):

@@ -152,9 +152,8 @@ def rules(parts_by_task, by_cell):
 def verdict_text(parts_by_task, by_cell):
     """The plan's words on its rules, in a sentence."""
     words = rules(parts_by_task, by_cell)
-    if None in words.values():
-        return "No rule of the plan has a verdict yet."
-    return f"The plan's rules: {'; '.join(f'{rule}: {word}' for rule, word in words.items())}."
+    said = "; ".join(f"{rule}: {word or 'none yet'}" for rule, word in words.items())
+    return f"The plan's verdicts: {said}."
 
 
 def gain_text(summary):
@@ -172,12 +171,10 @@ def state(by_cell):
     """Which cells are missing, and what follows, as a sentence."""
     if len(by_cell) == len(CELLS):
         return f"All {len(CELLS)} cells were run."
-    ran = {cell.task for cell in by_cell}
-    none = " and ".join(f'"{TITLES[task]}"' for task in data.TASKS if task not in ran)
+    lacking = dict.fromkeys(f"{TITLES[c.task]} ({c.peak})" for c in CELLS if c not in by_cell)
     return (
-        f"Of {len(CELLS)} cells {len(by_cell)} were run"
-        + (f"; of {none} there are none yet" if none else "")
-        + ". While cells are missing, none of the plan's rules has a verdict."
+        f"Of {len(CELLS)} cells {len(by_cell)} were run; missing: {'; '.join(lacking)}. "
+        "A rule of the plan has its verdict once all its cells were run."
     )
 
 

@@ -3,10 +3,11 @@
 Everything is read from the results files, and whether a claim holds is computed from them.
 """
 
-from tsbp_core.chapters.cifar10 import outcomes as cifar10
+from tsbp_core.chapters.cifar10 import report as cifar10
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.growth import verdicts
 from tsbp_core.chapters.sequences import report as sequences
+from tsbp_core.chapters.verdict import cifar10_claims as images
 from tsbp_core.chapters.verdict import measured_claims as measured
 from tsbp_core.chapters.verdict import sequence_claims
 from tsbp_core.chapters.verdict import trained_claims as trained
@@ -16,12 +17,13 @@ from tsbp_core.lab import results
 def claims():
     """All claims, a list of ``Claim``."""
     prices = cost.prices(results.load("overhead")["results"])
-    grid, long = cifar10.collect("grid"), verdicts.by_family()
+    studies, long = cifar10.load(), verdicts.by_family()
     return [
-        *trained.of_the_paper(grid, prices, long),
+        *trained.of_the_paper(studies.grid, prices, long),
         *trained.of_chapter_5(),
-        *trained.of_chapter_7(grid),
-        *trained.of_chapter_7_changes(),
+        *images.of_chapter_7(studies.grid),
+        *images.of_chapter_7_changes(),
+        *images.of_chapter_7_swap(studies),
         *measured.of_chapter_8(prices),
         *measured.of_chapter_9(),
         *measured.of_chapter_10(),
@@ -29,5 +31,5 @@ def claims():
         *trained.of_chapter_10_in_the_end(long),
         *sequence_claims.of_chapter_11(sequences.load()),
         *measured.of_chapter_12(),
-        *trained.of_chapter_13(),
+        *images.of_chapter_13(),
     ]

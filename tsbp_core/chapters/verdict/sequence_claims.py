@@ -1,6 +1,7 @@
 """Claims on recurrent networks, announced in the plan of their study."""
 
 from tsbp_core.chapters.sequences import report
+from tsbp_core.chapters.sequences.plan import PEAKS
 from tsbp_core.chapters.verdict.claim import Claim
 
 TEXTS = {
@@ -10,6 +11,13 @@ TEXTS = {
     "bound": "The bound of chapter 10 tells when the term adds to the growth of a recurrent "
     "network's credit.",
 }
+
+
+def lacking(by_cell, *peaks):
+    """How many of a rule's cells, all those of some surrogates, are missing, in words."""
+    its = [cell for cell in report.CELLS if cell.peak in peaks]
+    count = sum(cell not in by_cell for cell in its)
+    return f"; {count} of its {len(its)} cells are missing, so no verdict" * bool(count)
 
 
 def of_chapter_11(found):
@@ -25,10 +33,14 @@ def of_chapter_11(found):
         "bound": f"another sign in {len(against['first'])} of {groups} groups before training, and "
         f"in {len(against['last'])} after",
     }
-    missing = len(report.CELLS) - len(by_cell)
-    so_far = f"; {missing} of {len(report.CELLS)} cells are missing, so no verdict" * bool(missing)
+    missing = {
+        "keep, in the end": lacking(by_cell, "low"),
+        "keep, for speed": lacking(by_cell, "low"),
+        "drop": lacking(by_cell, "tall"),
+        "bound": lacking(by_cell, *PEAKS),
+    }
     files = tuple(f"sequences/{task}" for task, parts in found.items() if parts)
     return [
-        Claim("announced, chapter 11", text, measured[key] + so_far, files, ruled[words[key]])
+        Claim("announced, chapter 11", text, measured[key] + missing[key], files, ruled[words[key]])
         for key, text in TEXTS.items()
     ]

@@ -1,7 +1,7 @@
-"""Claims on what is learnt, with the term and without; a function a source."""
+"""Claims on what one neuron and networks on manifolds learn; a function a source."""
 
 from tsbp_core.chapters.cifar10 import outcomes as cifar10
-from tsbp_core.chapters.cifar10.plan import MARGIN, PAPER, RATES
+from tsbp_core.chapters.cifar10.plan import RATES
 from tsbp_core.chapters.growth import outcomes as growth
 from tsbp_core.chapters.growth import plan, report, verdicts
 from tsbp_core.chapters.growth.outcomes import RATES as DEPTHS
@@ -9,8 +9,8 @@ from tsbp_core.chapters.growth.outcomes import STEPS, Shape
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Arm
 from tsbp_core.chapters.verdict.claim import Claim, both, no_harm, no_more_than, signs, tally
-from tsbp_core.chapters.verdict.effects import gain_by_change, toy_gains
-from tsbp_core.lab.statistics import equivalence, interval_text, t_interval
+from tsbp_core.chapters.verdict.effects import toy_gains
+from tsbp_core.lab.statistics import interval_text
 
 TOYS = {"adam": "Adam", "sgd": "gradient descent"}
 
@@ -101,70 +101,6 @@ def of_chapter_5():
             ),
             ("toy-map",),
             sum(helps) == len(mapped),
-        ),
-    ]
-
-
-def of_chapter_7(grid):
-    """On the small network on CIFAR-10, over learning rates."""
-    pairs = [cifar10.primary(grid, key) for key in RATES]
-    spread = [equivalence(pair[1.0] - pair[0.0], MARGIN) for pair in pairs]
-    tables = {key: cifar10.by_rate(grid, key) for key in RATES}
-    widths = [
-        cifar10.gain(cifar10.robust_width(tables[key], rates)) for key, rates in RATES.items()
-    ]
-    toys = toy_gains("adam")[0]
-    moved = cifar10.shift(tables["sgd"], RATES["sgd"])
-    moved = moved.mean(), *t_interval(moved)
-    return [
-        Claim(
-            "announced, chapter 7",
-            "At the middle rates, tests show both methods equivalent within half a point.",
-            "two one-sided tests, p = {:.2f} and {:.2f} (AdamW, SGD)".format(*spread),
-            ("cifar10-grid",),
-            max(spread) < 0.05,
-        ),
-        Claim(
-            "chapter 7",
-            "The robustness of the toy does not carry over to a small network on CIFAR-10.",
-            f"robust width {both(widths, 'decades')} (AdamW, SGD); the toy's, with Adam, "
-            f"{interval_text(*toys)}",
-            ("cifar10-grid",),
-            no_more_than(toys[1], widths),
-        ),
-        Claim(
-            "chapter 7",
-            "On a small network on CIFAR-10, with SGD, the term moves the curve to larger learning "
-            "rates.",
-            f"{interval_text(*moved)} decades",
-            ("cifar10-grid",),
-            moved[1] > 0,
-        ),
-    ]
-
-
-def of_chapter_7_changes():
-    """On one change at a time to that network."""
-    changed = gain_by_change()
-    heights = [changed[name] for name in ("peak-12.5", "peak-1-as-narrow")]
-    more_steps = [changed[name] for name in ("8-steps", "16-steps")]
-    _, low, high = more_steps[-1]
-    return [
-        Claim(
-            "chapter 7",
-            "A tall surrogate makes the term harmful on CIFAR-10, too, and more so than a low one "
-            "as narrow (AdamW at one rate).",
-            f"peak 12.5, and peak 1 of the same width: {both(heights, 'points')} (corrected for "
-            f"{len(changed)} looks)",
-            ("cifar10-factors",),
-            heights[0][2] < min(0, heights[1][1]),
-        ),
-        Claim(
-            "a natural guess, chapter 7",
-            "With more steps the term begins to pay on CIFAR-10.",
-            f"8 and 16 steps: {both(more_steps, 'points')} (corrected for {len(changed)} looks)",
-            ("cifar10-factors",),
-            None if low <= 0 <= high else low > 0,
         ),
     ]
 
@@ -268,25 +204,5 @@ def of_chapter_10_in_the_end(long):
             f"{without} points (soft, hard reset; corrected for {len(momentum)} looks)",
             ("growth-converged",),
             no_harm(report.count(momentum, slow)),
-        ),
-    ]
-
-
-def of_chapter_13():
-    """On the recipe."""
-    headline = cifar10.collect("headline")
-    reached = cifar10.pairs(headline)[""].values()
-    recipe = [f"{min(accuracies):.2f} to {max(accuracies):.2f}" for accuracies in reached]
-    least = min(map(min, reached))
-    longest = max(cifar10.spent(record)[0][-1] for record in headline.values())
-    return [
-        Claim(
-            "chapter 13",
-            f"Two cores of a server reach the paper's accuracy, {PAPER} % at second hand, in less "
-            "than an hour.",
-            f"{' and '.join(recipe)} % of the test images (with, without; least and most of the "
-            f"seeds), at most {longest:.0f} minutes",
-            ("cifar10-headline",),
-            least >= PAPER and longest < 60,
         ),
     ]
