@@ -18,7 +18,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences sequences-longer xor-rates frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences sequences-longer xor-rates pixels-rates shuffled-rates frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -107,8 +107,9 @@ sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=c
 sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (DEVICE=cuda: minutes; resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.longer --device $(DEVICE)
 
-xor-rates: $(READY)  ## One of their tasks with SGD at lower learning rates, added later (10 minutes)
-	$(BIN)/python -m tsbp_core.chapters.sequences.xor_rates
+xor-rates:  ## One of their tasks with SGD at lower learning rates, added later (10 minutes); also pixels-, shuffled-rates
+xor-rates pixels-rates shuffled-rates: $(READY)
+	$(BIN)/python -m tsbp_core.chapters.sequences.lower_rates $(@:-rates=)
 
 .venv-peers/.ready: requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers

@@ -220,7 +220,7 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         assert report.expected(group, median) == report.expected(group, added["last"])
     assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"
     assert said["xor-soft-without-rate"] == "0.00003"
-    below = report.all_rates(found, "subtract")
+    below = report.all_rates(found, "xor", "subtract")
     assert [*below[1.0]] == [0.00003, 0.0001, 0.0003, *plan.RATES["sgd"]]
     means = {rho: max(seen.mean() for seen in by.values()) for rho, by in below.items()}
     assert means[1.0] > means[0.0] > 60 > float(said["xor-soft-without-most"])

@@ -17,11 +17,11 @@ from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at
 from tsbp_core.chapters.sequences import data as sequences
 from tsbp_core.chapters.sequences import (
     longer,
+    lower_rates,
     outcomes,
     recurrent,
     study,
     training,
-    xor_rates,
 )
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
@@ -577,13 +577,13 @@ def test_a_cell_takes_each_method_at_its_own_rate(monkeypatch):
 
 
 def test_lower_rates_are_those_below_the_grid_with_its_seeds(xor, monkeypatch):
-    tried = {(m.rate, m.rho) for m in xor_rates.methods()}
+    tried = {(m.rate, m.rho) for m in lower_rates.methods()}
     assert len(tried) == 6
     assert max(rate for rate, _ in tried) < min(study.RATES["sgd"])
-    assert {m.seed for m in xor_rates.methods()} == set(study.SWEEP_SEEDS)
-    assert {m.optimizer for m in xor_rates.methods()} == {"sgd"}
+    assert {m.seed for m in lower_rates.methods()} == set(study.SWEEP_SEEDS)
+    assert {m.optimizer for m in lower_rates.methods()} == {"sgd"}
     monkeypatch.setattr(study.data, "TASKS", {"xor": lambda: xor})
-    parts = xor_rates.compute(replace(SMALL, updates=3), seeds=(0, 1))
+    parts = lower_rates.compute("xor", replace(SMALL, updates=3), seeds=(0, 1))
     assert list(parts) == ["low/zero", "low/subtract"]
     assert len(parts["low/zero"]["test"]) == 12
 

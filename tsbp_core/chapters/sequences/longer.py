@@ -19,7 +19,6 @@ from tsbp_core.chapters.sequences import data, plan, study
 from tsbp_core.chapters.sequences.training import Settings
 from tsbp_core.lab import results
 
-NAME = "sequences-longer"
 SEEDS = plan.FINAL_SEEDS[:10]
 SETTINGS = Settings(updates=12_000)
 GROUPS = [plan.Group(task, reset, "low") for task in plan.HARD for reset in plan.RESETS]
@@ -50,12 +49,12 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     device = parser.parse_args(argv).device
-    done = results.RESULTS / f"{NAME}.json"
-    parts = dict(results.load(NAME)["results"]) if done.exists() else {}
+    done = results.RESULTS / f"{plan.LONGER}.json"
+    parts = dict(results.load(plan.LONGER)["results"]) if done.exists() else {}
     start = time.perf_counter()
     for added in compute(parts, device):
         results.save(
-            NAME,
+            plan.LONGER,
             command="make sequences-longer",
             settings={"training": vars(SETTINGS), "seeds": SEEDS},
             results=parts,

@@ -93,8 +93,9 @@ UPDATES = {"rows": 1500, "vowels": 600, "xor": 1500, "pixels": 3000, "shuffled":
 HARD = "pixels", "shuffled"
 """Tasks that the pilot's networks had not learnt well when they were stopped."""
 LOOKS = 20
-LOWER = "xor-rates"
-"""Results of ``xor_rates``, which was added later."""
+LOWER = {task: f"{task}-rates" for task in ("xor", *HARD)}
+"""Results of ``lower_rates``, by task, which were added later; those of ``longer``:"""
+LONGER = "sequences-longer"
 SKIP, BACK = 4, 10
 """Steps before the end where a credit's growth begins to be followed, and for how many."""
 

@@ -88,10 +88,10 @@ def by_rate(sweep, optimizer):
     return {rho: {rate: last[rows(sweep, optimizer, rho, rate)] for rate in rates} for rho in RHOS}
 
 
-def all_rates(parts_by_task, reset):
-    """``by_rate`` of the delayed XOR with SGD and the low surrogate, on the grid and below it."""
-    below = by_rate(results.load(plan.LOWER)["results"][f"low/{reset}"], "sgd")
-    grid = by_rate(parts_by_task["xor"][f"low/{reset}/sweep"], "sgd")
+def all_rates(parts_by_task, task, reset):
+    """``by_rate`` of a task with SGD and the low surrogate, on the grid and below it."""
+    below = by_rate(results.load(plan.LOWER[task])["results"][f"low/{reset}"], "sgd")
+    grid = by_rate(parts_by_task[task][f"low/{reset}/sweep"], "sgd")
     return {rho: below[rho] | grid[rho] for rho in RHOS}
 
 
@@ -242,7 +242,7 @@ def of_xor(parts_by_task):
     for reset, kind in KINDS.items():
         own, said["xor-seeds"] = learnt(parts_by_task, Cell("low", "xor", reset, "sgd"))
         grid = by_rate(parts_by_task["xor"][f"low/{reset}/sweep"], "sgd")
-        tried = all_rates(parts_by_task, reset)
+        tried = all_rates(parts_by_task, "xor", reset)
         for rho, name in ((1.0, "with"), (0.0, "without")):
             means = {rate: seen.mean() for rate, seen in tried[rho].items()}
             best = max(means, key=means.get)
