@@ -25,9 +25,10 @@ ROUNDING = {torch.float64: 1e-12, torch.float32: 3e-6, torch.float16: 2e-3, torc
 
 @pytest.fixture(autouse=True)
 def interpreted():
-    """Without a GPU, Triton runs its kernels in NumPy."""
+    """Without a GPU, Triton runs its kernels in NumPy; no test leaves its own kernels behind."""
     with triton_lif.interpreter() if DEVICE == "cpu" else contextlib.nullcontext():
         yield
+    triton_lif.kernels.cache_clear()
 
 
 def batch(T, n, dtype, seed=3):
