@@ -165,7 +165,8 @@ def test_growth_is_drawn_of_both_methods_before_training(found):
 
 def test_learning_curves_have_all_seeds_and_their_median(found):
     cell = Cell("low", "vowels", "subtract", "adam")
-    figure = figures.learning_curves(found, {"one": cell, "two": cell}, columns=2)
+    one = report.final(found, cell.group), "adam"
+    figure = figures.learning_curves({"one": one, "two": one}, columns=2)
     seen = report.curves(report.final(found, cell.group), "adam")
     lines = figure.axes[0].lines
     assert len(lines) == 2 * 36

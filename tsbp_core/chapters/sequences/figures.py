@@ -81,18 +81,17 @@ def _place(names):
     return report.CELLS.index(report.Cell("low", *names))
 
 
-def learning_curves(parts_by_task, shown, columns=3):
+def learning_curves(shown, columns=3):
     """Validation accuracy against updates: the median of the seeds, thick, and each seed, thin.
 
-    ``shown``: {title: ``report.Cell``}, a panel each; ``parts_by_task``: as ``report.load`` has it.
+    ``shown``: {title: (part, optimizer)}, a panel each.
     """
     rows = -(-len(shown) // columns)
     figure, panels = axes(
         rows, columns, width=7.4, height=0.6 + 2.1 * rows, sharex=True, sharey=True, squeeze=False
     )
-    for ax, (title, cell) in zip(panels.flat, shown.items(), strict=True):
-        part = report.final(parts_by_task, cell.group)
-        for rho, seen in report.curves(part, cell.optimizer).items():
+    for ax, (title, (part, optimizer)) in zip(panels.flat, shown.items(), strict=True):
+        for rho, seen in report.curves(part, optimizer).items():
             ax.plot(part["updates"], seen, color=STYLES[rho]["color"], linewidth=0.5, alpha=0.25)
             ax.plot(part["updates"], np.median(seen, axis=1), **STYLES[rho])
         ax.set(title=title, xscale="log", ylim=(0, 102))

@@ -80,22 +80,26 @@ def cell(parts, name, optimizer, classes):
     rates = [final["methods"][rows(final, optimizer, rho)[0]][1] for rho in RHOS]
     updates, target = updates_by_method(final, optimizer, classes)
     edges = RATES[optimizer][0], RATES[optimizer][-1]
-    ends = [100 * np.mean(np.array(final["test"])[rows(final, optimizer, rho)]) for rho in RHOS]
-    summary = {
-        "ends": ends,
-        "gain": judged(gains(final, optimizer), MARGIN),
+    summary = end(final, optimizer, COMPARISONS) | {
         "speed": judged(np.log2(updates[0] / updates[1]), np.log2(FACTOR), ("slower", "faster")),
         "target": target,
         "rates": rates,
         "edge": [rate in edges for rate in rates],
-        "flat": flat(final, optimizer),
     }
+    ends = summary["ends"]
     bar = 100 * (LEARNT + (1 - LEARNT) / classes)
     if max(ends) < bar:
         summary["gain"]["verdict"] = "not learnt"
     if min(ends) < bar:  # a target at chance says nothing; seen in the results, not in the plan
         summary["speed"]["verdict"] = "not learnt"
     return summary
+
+
+def end(part, optimizer, comparisons):
+    """Means of both ends, and their paired gain with its verdict, corrected so; and flatness."""
+    ends = [100 * np.mean(np.array(part["test"])[rows(part, optimizer, rho)]) for rho in RHOS]
+    gain = judged(gains(part, optimizer), MARGIN, comparisons=comparisons)
+    return {"ends": ends, "gain": gain, "flat": flat(part, optimizer)}
 
 
 def rule(verdicts, good, bad):

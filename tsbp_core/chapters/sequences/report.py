@@ -95,6 +95,24 @@ def all_rates(parts_by_task, task, reset):
     return {rho: below[rho] | grid[rho] for rho in RHOS}
 
 
+def longer():
+    """The cells that ``longer`` trained on, as far as they are there: {Cell: part}."""
+    if not (results.RESULTS / f"{plan.LONGER}.json").exists():
+        return {}
+    parts = results.load(plan.LONGER)["results"]
+    return {
+        cell: parts[name]
+        for cell in CELLS
+        if cell.optimizer == "adam" and (name := f"{cell.task}/{cell.group.name}") in parts
+    }
+
+
+def longer_ends(trained_on):
+    """What ``longer`` asks of each cell, corrected for its four looks."""
+    looks = len(plan.HARD) * len(RESETS)
+    return {cell: outcomes.end(part, "adam", looks) for cell, part in trained_on.items()}
+
+
 def verdicts(by_cell, peak, of="gain"):
     """Verdicts of the cells of a surrogate that were run: "gain" in the end, or "speed"."""
     return [summary[of]["verdict"] for cell, summary in by_cell.items() if cell.peak == peak]
@@ -232,6 +250,18 @@ def of_counts(by_cell):
     return said
 
 
+def of_longer(ends):
+    """What was trained on, with its verdicts; ``ends``: as ``longer_ends`` has it."""
+    counts = Counter(summary["gain"]["verdict"] for summary in ends.values()).most_common()
+    said = {
+        "longer": ", ".join(f"{word} {n}" for word, n in counts),
+        "longer-flat": sum(summary["flat"] for summary in ends.values()),
+    }
+    for cell, summary in ends.items():
+        said[f"longer-{cell.task}-{cell.reset}"] = gain_text(summary)
+    return said
+
+
 def of_xor(parts_by_task):
     """Who learns the delayed XOR with SGD and the low surrogate, and at which rates.
 
@@ -310,5 +340,6 @@ def phrases(parts_by_task, by_cell):
     """All values of chapter 11's text."""
     said = of_cells(by_cell) | of_counts(by_cell) | of_xor(parts_by_task)
     said |= of_gradients(parts_by_task) | of_setting(parts_by_task)
+    said |= of_longer(longer_ends(longer()))
     said["verdict"] = verdict_text(parts_by_task, by_cell)
     return {key: str(value) for key, value in said.items()}

@@ -50,6 +50,26 @@ def cells_table(by_cell, peak):
     return page.table(heads, rows)
 
 
+def longer_table(by_cell, ends):
+    """Both ends and the gain after 3,000 updates and after 12,000, of what was trained on."""
+    rows = []
+    for cell, after in ends.items():
+        before = by_cell[cell]
+        rows.append(
+            (
+                f"{report.TITLES[cell.task]}, {report.KINDS[cell.reset]}",
+                *(
+                    f"{report.gain_text(summary)} {summary['gain']['verdict']}"
+                    for summary in (before, after)
+                ),
+                "{:.1f} and {:.1f}".format(*after["ends"]),
+                "yes" if after["flat"] else "no",
+            )
+        )
+    heads = "task, reset", "after 3,000", "after 12,000", "right then, %", "loss flat"
+    return page.table(heads, rows)
+
+
 def rules_table(parts_by_task, by_cell):
     """What the plan wanted to know, what it asks for, what was seen so far, and its word."""
     words = report.rules(parts_by_task, by_cell)
