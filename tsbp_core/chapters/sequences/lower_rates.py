@@ -16,8 +16,6 @@ from tsbp_core.chapters.sequences.training import Method, Settings
 from tsbp_core.lab import results
 
 RATES = 0.00003, 0.0001, 0.0003
-RESETS = {"xor": plan.RESETS, "pixels": ("subtract",), "shuffled": ("subtract",)}
-"""Resets with which a task was tried again."""
 
 
 def methods(seeds=plan.SWEEP_SEEDS):
@@ -28,7 +26,7 @@ def methods(seeds=plan.SWEEP_SEEDS):
 def compute(task, settings, seeds=plan.SWEEP_SEEDS):
     """A part, as those of ``study``, by the name of the group's neuron."""
     parts, loaded = {}, data.TASKS[task]()
-    for reset in RESETS[task]:
+    for reset in plan.LOWER[task]:
         group = plan.Group(task, reset, "low")
         parts[group.name] = study.train(group, loaded, methods(seeds), settings)
     return parts
@@ -36,14 +34,14 @@ def compute(task, settings, seeds=plan.SWEEP_SEEDS):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=RESETS)
+    parser.add_argument("task", choices=plan.LOWER)
     task = parser.parse_args(argv).task
     settings = Settings(updates=plan.UPDATES[task])
     start = time.perf_counter()
     parts = compute(task, settings)
     results.save(
-        plan.LOWER[task],
-        command=f"make {plan.LOWER[task]}",
+        f"{task}-rates",
+        command=f"make {task}-rates",
         settings={"rates": RATES, "training": vars(settings)},
         results=parts,
         wall_time_s=time.perf_counter() - start,

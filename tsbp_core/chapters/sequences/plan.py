@@ -93,9 +93,10 @@ UPDATES = {"rows": 1500, "vowels": 600, "xor": 1500, "pixels": 3000, "shuffled":
 HARD = "pixels", "shuffled"
 """Tasks that the pilot's networks had not learnt well when they were stopped."""
 LOOKS = 20
-LOWER = {task: f"{task}-rates" for task in ("xor", *HARD)}
-"""Results of ``lower_rates``, by task, which were added later; those of ``longer``:"""
+LOWER = {"xor": RESETS, "pixels": ("subtract",), "shuffled": ("subtract",)}
+"""Tasks and resets of ``lower_rates``, which was added later; "xor-rates" is a results file."""
 LONGER = "sequences-longer"
+"""Results of ``longer``, which was added later."""
 SKIP, BACK = 4, 10
 """Steps before the end where a credit's growth begins to be followed, and for how many."""
 

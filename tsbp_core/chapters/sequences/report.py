@@ -90,7 +90,7 @@ def by_rate(sweep, optimizer):
 
 def all_rates(parts_by_task, task, reset):
     """``by_rate`` of a task with SGD and the low surrogate, on the grid and below it."""
-    below = by_rate(results.load(plan.LOWER[task])["results"][f"low/{reset}"], "sgd")
+    below = by_rate(results.load(f"{task}-rates")["results"][f"low/{reset}"], "sgd")
     grid = by_rate(parts_by_task[task][f"low/{reset}/sweep"], "sgd")
     return {rho: below[rho] | grid[rho] for rho in RHOS}
 
@@ -262,26 +262,37 @@ def of_longer(ends):
     return said
 
 
-def of_xor(parts_by_task):
-    """Who learns the delayed XOR with SGD and the low surrogate, and at which rates.
+def lower():
+    """Tasks and resets for which SGD was tried below the grid, as far as that is there."""
+    there = [task for task in plan.LOWER if (results.RESULTS / f"{task}-rates.json").exists()]
+    return [(task, reset) for task in there for reset in plan.LOWER[task]]
+
+
+def of_lower(parts_by_task):
+    """Who learns with SGD and the low surrogate, and at which rates, where lower ones were tried.
 
     "most" is the best network on the plan's grid, "best" the highest mean over all rates, at
-    "rate", and "there" the best network at it.
+    "rate", and "there" the best network at it; "longer" the detached gradient's length over the
+    complete one's before training, a median over seeds.
     """
     said = {}
-    for reset, kind in KINDS.items():
-        own, said["xor-seeds"] = learnt(parts_by_task, Cell("low", "xor", reset, "sgd"))
-        grid = by_rate(parts_by_task["xor"][f"low/{reset}/sweep"], "sgd")
-        tried = all_rates(parts_by_task, "xor", reset)
+    for task, reset in lower():
+        cell = Cell("low", task, reset, "sgd")
+        own, said[f"{task}-seeds"] = learnt(parts_by_task, cell)
+        grid = by_rate(parts_by_task[task][f"low/{reset}/sweep"], "sgd")
+        tried = all_rates(parts_by_task, task, reset)
+        start = f"{task}-{KINDS[reset]}"
+        ratio = np.median(final(parts_by_task, cell.group)["first"]["ratio"])
+        said[f"{start}-longer"] = f"{1 / ratio:.0f}"
         for rho, name in ((1.0, "with"), (0.0, "without")):
             means = {rate: seen.mean() for rate, seen in tried[rho].items()}
             best = max(means, key=means.get)
             said |= {
-                f"xor-{kind}-{name}": own[rho],
-                f"xor-{kind}-{name}-most": f"{max(seen.max() for seen in grid[rho].values()):.0f}",
-                f"xor-{kind}-{name}-best": f"{means[best]:.0f}",
-                f"xor-{kind}-{name}-rate": f"{best:.5f}".rstrip("0"),
-                f"xor-{kind}-{name}-there": f"{tried[rho][best].max():.0f}",
+                f"{start}-{name}": own[rho],
+                f"{start}-{name}-most": f"{max(seen.max() for seen in grid[rho].values()):.0f}",
+                f"{start}-{name}-best": f"{means[best]:.0f}",
+                f"{start}-{name}-rate": f"{best:.5f}".rstrip("0"),
+                f"{start}-{name}-there": f"{tried[rho][best].max():.0f}",
             }
     return said
 
@@ -298,7 +309,6 @@ def of_gradients(parts_by_task):
     wrong, between = against(parts_by_task), "{:.2f} to {:.2f}".format
     named = sorted({(g.peak, KINDS[g.reset]) for groups in wrong.values() for g in groups})
     grown = np.exp(untrained(parts_by_task, "growth/net/rho=0", peak="low", reset="subtract"))
-    xor = final(parts_by_task, Group("xor", "subtract", "low"))["first"]
     after = [
         outcomes.added_growth(final(parts_by_task, g), "last")
         for g in signs(parts_by_task)
@@ -312,7 +322,6 @@ def of_gradients(parts_by_task):
         "tall-cosines": between(*untrained(parts_by_task, "cosine", peak="tall")),
         "same": sum((added == 0).sum() for added in after),
         "tall-networks": sum(len(added) for added in after),
-        "xor-longer": f"{1 / np.median(xor['ratio']):.0f}",
     }
 
 
@@ -338,7 +347,7 @@ def of_setting(parts_by_task):
 
 def phrases(parts_by_task, by_cell):
     """All values of chapter 11's text."""
-    said = of_cells(by_cell) | of_counts(by_cell) | of_xor(parts_by_task)
+    said = of_cells(by_cell) | of_counts(by_cell) | of_lower(parts_by_task)
     said |= of_gradients(parts_by_task) | of_setting(parts_by_task)
     said |= of_longer(longer_ends(longer()))
     said["verdict"] = verdict_text(parts_by_task, by_cell)
