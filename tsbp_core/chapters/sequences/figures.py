@@ -90,7 +90,9 @@ def learning_curves(shown, columns=3):
     figure, panels = axes(
         rows, columns, width=7.4, height=0.6 + 2.1 * rows, sharex=True, sharey=True, squeeze=False
     )
-    for ax, (title, (part, optimizer)) in zip(panels.flat, shown.items(), strict=True):
+    for ax in panels.flat[len(shown) :]:
+        ax.set_axis_off()
+    for ax, (title, (part, optimizer)) in zip(panels.flat, shown.items(), strict=False):
         for rho, seen in report.curves(part, optimizer).items():
             ax.plot(part["updates"], seen, color=STYLES[rho]["color"], linewidth=0.5, alpha=0.25)
             ax.plot(part["updates"], np.median(seen, axis=1), **STYLES[rho])

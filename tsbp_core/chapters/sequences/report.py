@@ -24,6 +24,13 @@ TITLES = {
     "pixels": "digits, pixel by pixel",
     "shuffled": "digits, shuffled pixels",
 }
+SHORT = {
+    "rows": "rows",
+    "vowels": "vowels",
+    "xor": "delayed XOR",
+    "pixels": "pixels",
+    "shuffled": "shuffled",
+}
 CLASSES = {"rows": 10, "vowels": 9, "xor": 2, "pixels": 10, "shuffled": 10}
 STEPS = {"rows": 32, "vowels": 29, "xor": 64, "pixels": 64, "shuffled": 64}
 NAMES = {"adam": "Adam", "sgd": "SGD"}
