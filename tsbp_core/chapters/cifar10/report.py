@@ -79,7 +79,6 @@ def of_plan(studies):
         "grid-time": hours(studies.grid),
         "larger-time": hours(studies.larger),
         "factors-time": hours(studies.changed),
-        "swap-time": hours(studies.swapped),
         "cifar-seeds": seeds(studies.grid),
         "large-seeds": seeds(studies.larger),
         "factor-seeds": seeds(studies.changed),
@@ -151,8 +150,10 @@ def of_swap(studies):
     gains = gains_of_swap(studies)
     cells = outcomes.by_direction_and_length(studies.swapped)
     carriers = [f"the {part}" for part, (*_, high) in gains.items() if high < 0]
+    own = {rho: cells[rho, rho] for rho in plan.RHOS}
     return {f"swap-{part}": interval_text(*gain) for part, gain in gains.items()} | {
-        "swap-own": gain_text({rho: cells[rho, rho] for rho in plan.RHOS}),
+        "swap-own": gain_text(own),
+        "swap-p": f"{statistics.equivalence(own[1.0] - own[0.0], plan.MARGIN):.3f}",
         "swap-carrier": " and ".join(carriers) or "open",
     }
 

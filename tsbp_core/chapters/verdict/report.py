@@ -4,6 +4,7 @@ import numpy as np
 
 from tsbp_core import LIF, surrogates
 from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.cifar10 import report as images
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.frameworks.defaults import SURROGATES
 from tsbp_core.chapters.gradient import steps
@@ -48,6 +49,12 @@ def of_rates():
         "larger-most": f"{apart.max():+.2f}",
         "sgd-shift": interval_text(*outcomes.gain({1.0: moved, 0.0: 0 * moved})),
     }
+
+
+def of_swap():
+    """CIFAR-10 with AdamW: what the gradient's direction and its length gain."""
+    gains = images.gains_of_swap(images.load())
+    return {f"swap-{part}": interval_text(*gain) for part, gain in gains.items()}
 
 
 def of_cost():
@@ -147,7 +154,7 @@ def phrases(effects):
     families = verdicts.by_family()
     trained = report.phrases(*families.values())
     trained |= of_spike_times(families["verdict"], families["momentum"]) | of_sequences()
-    trained |= of_effects(effects) | of_toy() | of_rates()
+    trained |= of_effects(effects) | of_toy() | of_rates() | of_swap()
     return trained | of_cost() | of_steps() | of_peaks()
 
 
