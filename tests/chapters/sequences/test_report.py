@@ -20,6 +20,7 @@ from tsbp_core.chapters.sequences import (
 from tsbp_core.chapters.sequences.plan import Group
 from tsbp_core.chapters.sequences.report import Cell
 from tsbp_core.lab import results
+from tsbp_core.lab.statistics import t_interval
 from tsbp_core.page.style import COMPLETE, DROPPED
 
 
@@ -180,6 +181,31 @@ def test_learning_curves_have_all_seeds_and_their_median(found):
     assert (mean.get_color(), len(mean.get_ydata())) == (COMPLETE, 7)
     assert mean.get_ydata()[0] == pytest.approx(swept[1.0][0.001].mean())
     plt.close(figure)
+
+
+def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatch):
+    """The committed ends of 3,000 updates, as if they were of 12,000."""
+    cells = [c for c in report.CELLS if (c.peak, c.optimizer) == ("low", "adam")]
+    cells = [c for c in cells if c.task in plan.HARD]
+    made = {f"{c.task}/{c.group.name}": report.final(found, c.group) for c in cells}
+    made.pop("pixels/low/zero")
+    monkeypatch.setattr(report.results, "load", lambda name: {"results": made})
+    monkeypatch.setattr(report.plan, "LONGER", "sequences/pixels")  # a file that is there
+    ends = report.longer_ends(report.longer())
+    assert list(ends) == cells[1:]
+    for cell, end in ends.items():
+        before = by_cell[cell]
+        assert end["ends"] == before["ends"] and end["flat"] == before["flat"]
+        mean, low, high = (end["gain"][key] for key in ("mean", "low", "high"))
+        values = outcomes.gains(report.final(found, cell.group), "adam")
+        assert (mean, low, high) == (values.mean(), *t_interval(values, 1 - 0.05 / 4))
+    said = report.of_longer(ends)
+    assert said["longer"] == "help 3" and said["longer-flat"] == 0
+    assert said["longer-shuffled-subtract"].startswith("+13.79 [")
+    table = tables.longer_table(by_cell, ends)
+    assert table.count("+13.79 [") == 2 and "62.3 and 48.5" in table
+    monkeypatch.setattr(report.plan, "LONGER", "none")
+    assert report.longer() == {}
 
 
 def test_the_explorer_draws_the_cell_that_is_chosen(found, by_cell):
