@@ -191,19 +191,20 @@ def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatc
     made.pop("pixels/low/zero")
     monkeypatch.setattr(report.results, "load", lambda name: {"results": made})
     monkeypatch.setattr(report.plan, "LONGER", "sequences/pixels")  # a file that is there
-    ends = report.longer_ends(report.longer())
+    ends = report.longer_ends(report.longer(), found)
     assert list(ends) == cells[1:]
     for cell, end in ends.items():
         before = by_cell[cell]
         assert end["ends"] == before["ends"] and end["flat"] == before["flat"]
         mean, low, high = (end["gain"][key] for key in ("mean", "low", "high"))
         values = outcomes.gains(report.final(found, cell.group), "adam")
+        assert end["before"] == mean
         assert (mean, low, high) == (values.mean(), *t_interval(values, 1 - 0.05 / 4))
     said = report.of_longer(ends)
     assert said["longer"] == "help 3" and said["longer-flat"] == 0
     assert said["longer-shuffled-subtract"].startswith("+13.79 [")
     table = tables.longer_table(by_cell, ends)
-    assert table.count("+13.79 [") == 2 and "62.3 and 48.5" in table
+    assert table.count("+13.79") == 3 and "62.3 and 48.5" in table
     monkeypatch.setattr(report.plan, "LONGER", "none")
     assert report.longer() == {}
 
@@ -245,6 +246,18 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         differ = outcomes.added_growth(report.final(found, group), "last")
         median = np.median(differ[differ != 0])
         assert report.expected(group, median) == report.expected(group, added["last"])
+    hard = {c: s for c, s in by_cell.items() if c.peak == "low" and c.task in plan.HARD}
+    assert [s["gain"]["verdict"] for s in hard.values()].count("help") == 7
+    assert not any(s["flat"] for s in hard.values())
+    assert not any(any(s["edge"]) for c, s in hard.items() if c.optimizer == "adam")
+    trained_on = report.longer_ends(report.longer(), found)
+    shrunk = [end["before"] > end["gain"]["mean"] for end in trained_on.values()]
+    assert (shrunk.count(True), said["longer-flat"]) == (3, "0")
+    helped = {c.reset for c, end in trained_on.items() if end["gain"]["verdict"] == "help"}
+    assert helped == {"subtract"}
+    for cell, summary in by_cell.items():
+        if (cell.peak, cell.task in ("pixels", "xor")) == ("tall", True):
+            assert summary["gain"]["verdict"] == "not learnt"
     assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"
     assert said["xor-soft-without-rate"] == "0.00003"
     below = report.all_rates(found, "xor", "subtract")

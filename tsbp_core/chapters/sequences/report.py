@@ -114,10 +114,17 @@ def longer():
     }
 
 
-def longer_ends(trained_on):
-    """What ``longer`` asks of each cell, corrected for its four looks."""
-    looks = len(plan.HARD) * len(RESETS)
-    return {cell: outcomes.end(part, "adam", looks) for cell, part in trained_on.items()}
+def longer_ends(trained_on, parts_by_task):
+    """What ``longer`` asks of each cell, corrected for its four looks.
+
+    "before": the mean gain of the same seeds, the first of the study's, when the study stopped.
+    """
+    looks, ends = len(plan.HARD) * len(RESETS), {}
+    for cell, part in trained_on.items():
+        pairs = len(rows(part, "adam", 1.0))
+        before = outcomes.gains(final(parts_by_task, cell.group), "adam")[:pairs]
+        ends[cell] = outcomes.end(part, "adam", looks) | {"before": float(before.mean())}
+    return ends
 
 
 def verdicts(by_cell, peak, of="gain"):
@@ -265,7 +272,8 @@ def of_longer(ends):
         "longer-flat": sum(summary["flat"] for summary in ends.values()),
     }
     for cell, summary in ends.items():
-        said[f"longer-{cell.task}-{cell.reset}"] = gain_text(summary)
+        name = f"longer-{cell.task}-{cell.reset}"
+        said |= {name: gain_text(summary), f"{name}-before": f"{summary['before']:+.1f}"}
     return said
 
 
@@ -356,6 +364,6 @@ def phrases(parts_by_task, by_cell):
     """All values of chapter 11's text."""
     said = of_cells(by_cell) | of_counts(by_cell) | of_lower(parts_by_task)
     said |= of_gradients(parts_by_task) | of_setting(parts_by_task)
-    said |= of_longer(longer_ends(longer()))
+    said |= of_longer(longer_ends(longer(), parts_by_task))
     said["verdict"] = verdict_text(parts_by_task, by_cell)
     return {key: str(value) for key, value in said.items()}

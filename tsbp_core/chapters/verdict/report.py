@@ -11,6 +11,7 @@ from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.growth.plan import MAIN, Cell, family
 from tsbp_core.chapters.sequences import report as sequences
+from tsbp_core.chapters.sequences.plan import RESETS
 from tsbp_core.chapters.toy import presets
 from tsbp_core.chapters.verdict import effects as settings
 from tsbp_core.chapters.verdict.claim import signs
@@ -138,11 +139,21 @@ def of_peaks():
 
 def of_sequences():
     """Verdicts of the recurrent networks' cells so far, corrected as their plan says."""
-    by_cell = sequences.cells(sequences.load())
+    found = sequences.load()
+    by_cell = sequences.cells(found)
+    resets = {
+        reset: sequences.tally({c: s for c, s in by_cell.items() if c.reset == reset}, "low")
+        for reset in RESETS
+    }
     return {
         "sequences-low": sequences.tally(by_cell, "low"),
         "sequences-speed": sequences.tally(by_cell, "low", "speed"),
         "sequences-tall": sequences.tally(by_cell, "tall"),
+        "sequences-longer": sequences.of_longer(sequences.longer_ends(sequences.longer(), found))[
+            "longer"
+        ],
+        "sequences-soft": resets["subtract"],
+        "sequences-hard": resets["zero"],
         "sequences-run": str(len(by_cell)),
         "sequences-planned": str(len(sequences.CELLS)),
         "sequences-state": sequences.state(by_cell),
