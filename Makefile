@@ -104,7 +104,7 @@ $(VOWELS): | $(READY)
 sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=cuda: minutes; on 2 cores 7 hours, estimated; resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.study --device $(DEVICE)
 
-sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (DEVICE=cuda: minutes; resumable)
+sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (40 minutes on 2 cores, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.longer --device $(DEVICE)
 
 xor-rates:  ## One of their tasks with SGD at lower learning rates, added later (10 minutes); also pixels-, shuffled-rates

@@ -99,6 +99,7 @@ def test_direction_and_length_are_told_apart(made):
     assert said["swap-direction"] == "-1.95 [-3.22, -0.68]"  # t of 97.5 % with two seeds: 25.5
     assert said["swap-length"] == "+0.50 [+0.50, +0.50]"
     assert said["swap-own"].startswith("-1.45 [")
+    assert said["swap-apart"].startswith("-2.45 [")
     assert said["swap-carrier"] == "the direction"
     table = report.swap_table(made)
     assert "<td>complete</td><td>48.55</td><td>48.05</td>" in table

@@ -250,6 +250,7 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
     assert [s["gain"]["verdict"] for s in hard.values()].count("help") == 7
     assert not any(s["flat"] for s in hard.values())
     assert not any(any(s["edge"]) for c, s in hard.items() if c.optimizer == "adam")
+    assert (said["untimed"], said["untimed-words"]) == ("4 cells", "faster 2, equal 1, slower 1")
     trained_on = report.longer_ends(report.longer(), found)
     shrunk = [end["before"] > end["gain"]["mean"] for end in trained_on.values()]
     assert (shrunk.count(True), said["longer-flat"]) == (3, "0")

@@ -151,8 +151,11 @@ def of_swap(studies):
     cells = outcomes.by_direction_and_length(studies.swapped)
     carriers = [f"the {part}" for part, (*_, high) in gains.items() if high < 0]
     own = {rho: cells[rho, rho] for rho in plan.RHOS}
+    direction, length = outcomes.swap_effects(cells).values()
+    apart = {rho: direction[rho] - length[rho] for rho in plan.RHOS}
     return {f"swap-{part}": interval_text(*gain) for part, gain in gains.items()} | {
         "swap-own": gain_text(own),
+        "swap-apart": gain_text(apart),
         "swap-p": f"{statistics.equivalence(own[1.0] - own[0.0], plan.MARGIN):.3f}",
         "swap-carrier": " and ".join(carriers) or "open",
     }

@@ -95,6 +95,11 @@ def cell(parts, name, optimizer, classes):
     return summary
 
 
+def timed(speed):
+    """The verdict of a cell's "speed", whether both methods learn or not."""
+    return judge(speed["low"], speed["high"], np.log2(FACTOR), ("slower", "faster"))
+
+
 def end(part, optimizer, comparisons):
     """Means of both ends, and their paired gain with its verdict, corrected so; and flatness."""
     ends = [100 * np.mean(np.array(part["test"])[rows(part, optimizer, rho)]) for rho in RHOS]

@@ -343,7 +343,7 @@ def of_gradients(parts_by_task):
 def of_setting(parts_by_task):
     """What the tasks and the networks are made of."""
     untimed = [
-        summary
+        outcomes.timed(summary["speed"])
         for summary in cells(parts_by_task).values()
         if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
     ]
@@ -352,6 +352,7 @@ def of_setting(parts_by_task):
         **{f"bound-{kind}": f"{growth_bound(lif):.2f}" for kind, lif in lifs.items()},
         "networks": len(final(parts_by_task, Group("xor", "zero", "low"))["methods"]),
         "untimed": f"{len(untimed)} cell{'s' * (len(untimed) != 1)}",
+        "untimed-words": ", ".join(f"{word} {n}" for word, n in Counter(untimed).most_common()),
         "microseconds": f"{microseconds(parts_by_task, 'xor'):.0f}",
         "hold": data.HOLD,
         "cue": data.CUE,

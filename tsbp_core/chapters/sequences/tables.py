@@ -68,7 +68,7 @@ def longer_table(by_cell, ends):
     heads = (
         "task, reset",
         "after 3,000, 35 pairs",
-        "the ten",
+        "after 3,000, the ten",
         "after 12,000, the ten",
         "right then, %",
         "flat",
