@@ -261,6 +261,10 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
             assert summary["gain"]["verdict"] == "not learnt"
     assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"
     assert said["xor-soft-without-rate"] == "0.00003"
+    for task in plan.HARD:  # the summit without the term is inside, and far below
+        lower = float(said[f"{task}-soft-without-rate"])
+        assert 0.00003 < lower < plan.RATES["sgd"][0]
+        assert int(said[f"{task}-soft-with-best"]) > int(said[f"{task}-soft-without-best"]) + 30
     below = report.all_rates(found, "xor", "subtract")
     assert [*below[1.0]] == [0.00003, 0.0001, 0.0003, *plan.RATES["sgd"]]
     means = {rho: max(seen.mean() for seen in by.values()) for rho, by in below.items()}
