@@ -97,13 +97,14 @@ def learning_curves(shown, columns=3):
             ax.plot(part["updates"], seen, color=STYLES[rho]["color"], linewidth=0.5, alpha=0.25)
             ax.plot(part["updates"], np.median(seen, axis=1), **STYLES[rho])
         ax.set(title=title, xscale="log", ylim=(0, 102))
-        ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"])
+        ax.set_xticks([10, 100, 1000], ["10", "100", "1,000"], fontsize=8)
         ax.minorticks_off()
     for ax in panels[:, 0]:
         ax.set(ylabel="validation, %")
     for ax in panels[-1]:
         ax.set(xlabel="updates")
-    panels[0, min(1, columns - 1)].legend(loc="lower right", fontsize=8)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 

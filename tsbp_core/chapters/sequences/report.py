@@ -27,7 +27,7 @@ TITLES = {
 SHORT = {
     "rows": "rows",
     "vowels": "vowels",
-    "xor": "delayed XOR",
+    "xor": "XOR",
     "pixels": "pixels",
     "shuffled": "shuffled",
 }
