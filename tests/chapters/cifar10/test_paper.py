@@ -153,7 +153,7 @@ def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):
     cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])
     found = cifar10_paper.results.load("cifar10-quarter/lr0.002-rho0-seed3")
     expected = replace(TINY, reset_gradient=0.0, lr=0.002)
-    assert found["settings"] == {**asdict(expected), "seed": 3, "processes": 1}
+    assert found["settings"] == {**asdict(expected), "seed": 3, "processes": 1, "device": "cpu"}
     assert len(found["results"]["epochs"]) == 2
     assert "wrote" in capsys.readouterr().out
     monkeypatch.setattr(cifar10_paper, "train", None)  # a run that is there is not computed again

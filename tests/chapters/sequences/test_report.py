@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tsbp_core.chapters.sequences import (
+    added,
     data,
     explorers,
     figures,
@@ -36,7 +37,7 @@ def by_cell(found):
 
 @pytest.fixture(scope="module")
 def said(found, by_cell):
-    return report.phrases(found, by_cell)
+    return report.phrases(found, by_cell) | added.phrases(found)
 
 
 def test_the_text_cites_only_what_there_is(said):
@@ -189,9 +190,9 @@ def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatc
     cells = [c for c in cells if c.task in plan.HARD]
     made = {f"{c.task}/{c.group.name}": report.final(found, c.group) for c in cells}
     made.pop("pixels/low/zero")
-    monkeypatch.setattr(report.results, "load", lambda name: {"results": made})
-    monkeypatch.setattr(report.plan, "LONGER", "sequences/pixels")  # a file that is there
-    ends = report.longer_ends(report.longer(), found)
+    monkeypatch.setattr(added.results, "load", lambda name: {"results": made})
+    monkeypatch.setattr(added.plan, "LONGER", "sequences/pixels")  # a file that is there
+    ends = added.longer_ends(added.longer(), found)
     assert list(ends) == cells[1:]
     for cell, end in ends.items():
         before = by_cell[cell]
@@ -200,13 +201,13 @@ def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatc
         values = outcomes.gains(report.final(found, cell.group), "adam")
         assert end["before"] == mean
         assert (mean, low, high) == (values.mean(), *t_interval(values, 1 - 0.05 / 4))
-    said = report.of_longer(ends)
+    said = added.of_longer(ends)
     assert said["longer"] == "help 3" and said["longer-flat"] == 0
     assert said["longer-shuffled-subtract"].startswith("+13.79 [")
     table = tables.longer_table(by_cell, ends)
     assert table.count("+13.79") == 3 and "62.3 and 48.5" in table
-    monkeypatch.setattr(report.plan, "LONGER", "none")
-    assert report.longer() == {}
+    monkeypatch.setattr(added.plan, "LONGER", "none")
+    assert added.longer() == {}
 
 
 def test_the_explorer_draws_the_cell_that_is_chosen(found, by_cell):
@@ -242,16 +243,16 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         if group.peak == "low":
             assert np.median(first[group]["ratio"]) < 1
     assert said["against"] == "tall, soft reset"
-    for group, added in report.signs(found).items():
+    for group, grown in report.signs(found).items():
         differ = outcomes.added_growth(report.final(found, group), "last")
         median = np.median(differ[differ != 0])
-        assert report.expected(group, median) == report.expected(group, added["last"])
+        assert report.expected(group, median) == report.expected(group, grown["last"])
     hard = {c: s for c, s in by_cell.items() if c.peak == "low" and c.task in plan.HARD}
     assert [s["gain"]["verdict"] for s in hard.values()].count("help") == 7
     assert not any(s["flat"] for s in hard.values())
     assert not any(any(s["edge"]) for c, s in hard.items() if c.optimizer == "adam")
     assert (said["untimed"], said["untimed-words"]) == ("4 cells", "faster 2, equal 1, slower 1")
-    trained_on = report.longer_ends(report.longer(), found)
+    trained_on = added.longer_ends(added.longer(), found)
     shrunk = [end["before"] > end["gain"]["mean"] for end in trained_on.values()]
     assert (shrunk.count(True), said["longer-flat"]) == (3, "0")
     helped = {c.reset for c, end in trained_on.items() if end["gain"]["verdict"] == "help"}
@@ -265,7 +266,7 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         lower = float(said[f"{task}-soft-without-rate"])
         assert 0.00003 < lower < plan.RATES["sgd"][0]
         assert int(said[f"{task}-soft-with-best"]) > int(said[f"{task}-soft-without-best"]) + 30
-    below = report.all_rates(found, "xor", "subtract")
+    below = added.all_rates(found, "xor", "subtract")
     assert [*below[1.0]] == [0.00003, 0.0001, 0.0003, *plan.RATES["sgd"]]
     means = {rho: max(seen.mean() for seen in by.values()) for rho, by in below.items()}
     assert means[1.0] > means[0.0] > 60 > float(said["xor-soft-without-most"])

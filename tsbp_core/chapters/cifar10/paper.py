@@ -216,6 +216,12 @@ def _rank():
     return 0, 1
 
 
+def _machine():
+    """What a run was computed by."""
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {"processes": _rank()[1], "device": card}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m tsbp_core.chapters.cifar10.paper",
@@ -233,15 +239,14 @@ def main(argv=None):
     if (results.RESULTS / f"{name}.json").exists():
         print(f"{name} is there")
         return
-    cuda = torch.cuda.is_available()
-    device = "cpu"
+    device, cuda = "cpu", torch.cuda.is_available()
     if cuda:
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
         torch.cuda.set_device(device)
     if "RANK" in os.environ:
         distributed.init_process_group("nccl" if cuda else "gloo")
     checkpoint = results.checkpoint(f"{name}.pt")
-    rank, world = _rank()
+    rank, _ = _rank()
 
     def run():
         return train(settings, args.seed, datasets.cifar10(args.root), checkpoint, device, print)
@@ -258,12 +263,7 @@ def main(argv=None):
                 run,
                 command=f"python -m tsbp_core.chapters.cifar10.paper --preset {args.preset} "
                 f"--lr {settings.lr:g} --rho {args.rho:g} --seed {args.seed}",
-                settings={
-                    **asdict(settings),
-                    "seed": args.seed,
-                    "processes": world,
-                    "device": torch.cuda.get_device_name() if cuda else "cpu",
-                },
+                settings={**asdict(settings), "seed": args.seed, **_machine()},
             )
     except datasets.DatasetError as error:
         raise SystemExit(str(error)) from None

@@ -65,7 +65,7 @@ class CIFARNet(nn.Module):
 
 def traces(spikes, tau_s):
     """Synaptic traces of spikes, [T, ...]: the recurrence, unrolled to a product with [T, T]."""
-    t = torch.arange(len(spikes), device=spikes.device)
+    t = torch.arange(len(spikes), dtype=torch.float64, device=spikes.device)
     unrolled = ((1 - 1 / tau_s) ** (t[:, None] - t) / tau_s).tril()
     return torch.tensordot(unrolled.to(spikes.dtype), spikes, dims=1)
 

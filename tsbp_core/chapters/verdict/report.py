@@ -10,6 +10,7 @@ from tsbp_core.chapters.frameworks.defaults import SURROGATES
 from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.growth.plan import MAIN, Cell, family
+from tsbp_core.chapters.sequences import added
 from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.sequences.plan import RESETS
 from tsbp_core.chapters.toy import presets
@@ -149,9 +150,7 @@ def of_sequences():
         "sequences-low": sequences.tally(by_cell, "low"),
         "sequences-speed": sequences.tally(by_cell, "low", "speed"),
         "sequences-tall": sequences.tally(by_cell, "tall"),
-        "sequences-longer": sequences.of_longer(sequences.longer_ends(sequences.longer(), found))[
-            "longer"
-        ],
+        "sequences-longer": added.phrases(found)["longer"],
         "sequences-soft": resets["subtract"],
         "sequences-hard": resets["zero"],
         "sequences-run": str(len(by_cell)),

@@ -1,0 +1,99 @@
+"""What was added to chapter 11's study after its results: ``longer`` and ``lower_rates``.
+
+Arguments as ``report`` has them.
+"""
+
+from collections import Counter
+
+import numpy as np
+
+from tsbp_core.chapters.sequences import outcomes, plan, report
+from tsbp_core.chapters.sequences.plan import RESETS, RHOS, rows
+from tsbp_core.lab import results
+from tsbp_core.lab.conditions import KINDS
+
+
+def longer():
+    """The cells that ``longer`` trained on, as far as they are there: {report.Cell: part}."""
+    if not (results.RESULTS / f"{plan.LONGER}.json").exists():
+        return {}
+    parts = results.load(plan.LONGER)["results"]
+    return {
+        cell: parts[name]
+        for cell in report.CELLS
+        if cell.optimizer == "adam" and (name := f"{cell.task}/{cell.group.name}") in parts
+    }
+
+
+def longer_ends(trained_on, parts_by_task):
+    """What ``longer`` asks of each cell, corrected for its four looks.
+
+    "before": the mean gain of the same seeds, the first of the study's, when the study stopped.
+    """
+    looks, ends = len(plan.HARD) * len(RESETS), {}
+    for cell, part in trained_on.items():
+        pairs = len(rows(part, "adam", 1.0))
+        before = outcomes.gains(report.final(parts_by_task, cell.group), "adam")[:pairs]
+        ends[cell] = outcomes.end(part, "adam", looks) | {"before": float(before.mean())}
+    return ends
+
+
+def of_longer(ends):
+    """What was trained on, with its verdicts; ``ends``: as ``longer_ends`` has it."""
+    counts = Counter(summary["gain"]["verdict"] for summary in ends.values()).most_common()
+    said = {
+        "longer": ", ".join(f"{word} {n}" for word, n in counts),
+        "longer-flat": sum(summary["flat"] for summary in ends.values()),
+    }
+    for cell, summary in ends.items():
+        name = f"longer-{cell.task}-{cell.reset}"
+        said |= {name: report.gain_text(summary), f"{name}-before": f"{summary['before']:+.1f}"}
+    return said
+
+
+def lower():
+    """Tasks and resets for which SGD was tried below the grid, as far as that is there."""
+    there = [task for task in plan.LOWER if (results.RESULTS / f"{task}-rates.json").exists()]
+    return [(task, reset) for task in there for reset in plan.LOWER[task]]
+
+
+def all_rates(parts_by_task, task, reset):
+    """``by_rate`` of a task with SGD and the low surrogate, on the grid and below it."""
+    below = report.by_rate(results.load(f"{task}-rates")["results"][f"low/{reset}"], "sgd")
+    grid = report.by_rate(parts_by_task[task][f"low/{reset}/sweep"], "sgd")
+    return {rho: below[rho] | grid[rho] for rho in RHOS}
+
+
+def of_lower(parts_by_task):
+    """Who learns with SGD and the low surrogate, and at which rates, where lower ones were tried.
+
+    "most" is the best network on the plan's grid, "best" the highest mean over all rates, at
+    "rate", and "there" the best network at it; "longer" the detached gradient's length over the
+    complete one's before training, a median over seeds.
+    """
+    said = {}
+    for task, reset in lower():
+        cell = report.Cell("low", task, reset, "sgd")
+        own, said[f"{task}-seeds"] = report.learnt(parts_by_task, cell)
+        grid = report.by_rate(parts_by_task[task][f"low/{reset}/sweep"], "sgd")
+        tried = all_rates(parts_by_task, task, reset)
+        start = f"{task}-{KINDS[reset]}"
+        ratio = np.median(report.final(parts_by_task, cell.group)["first"]["ratio"])
+        said[f"{start}-longer"] = f"{1 / ratio:.0f}"
+        for rho, name in ((1.0, "with"), (0.0, "without")):
+            means = {rate: seen.mean() for rate, seen in tried[rho].items()}
+            best = max(means, key=means.get)
+            said |= {
+                f"{start}-{name}": own[rho],
+                f"{start}-{name}-most": f"{max(seen.max() for seen in grid[rho].values()):.0f}",
+                f"{start}-{name}-best": f"{means[best]:.0f}",
+                f"{start}-{name}-rate": f"{best:.5f}".rstrip("0"),
+                f"{start}-{name}-there": f"{tried[rho][best].max():.0f}",
+            }
+    return said
+
+
+def phrases(parts_by_task):
+    """All values of this in chapter 11's text."""
+    said = of_longer(longer_ends(longer(), parts_by_task)) | of_lower(parts_by_task)
+    return {key: str(value) for key, value in said.items()}
