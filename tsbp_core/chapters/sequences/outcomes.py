@@ -91,13 +91,8 @@ def cell(parts, name, optimizer, classes):
     if max(ends) < bar:
         summary["gain"]["verdict"] = "not learnt"
     if min(ends) < bar:  # a target at chance says nothing; seen in the results, not in the plan
-        summary["speed"]["verdict"] = "not learnt"
+        summary["speed"] |= {"verdict": "not learnt", "timed": summary["speed"]["verdict"]}
     return summary
-
-
-def timed(speed):
-    """The verdict of a cell's "speed", whether both methods learn or not."""
-    return judge(speed["low"], speed["high"], np.log2(FACTOR), ("slower", "faster"))
 
 
 def end(part, optimizer, comparisons):

@@ -263,7 +263,7 @@ def of_gradients(parts_by_task):
 def of_setting(parts_by_task):
     """What the tasks and the networks are made of."""
     untimed = [
-        outcomes.timed(summary["speed"])
+        summary["speed"]["timed"]
         for summary in cells(parts_by_task).values()
         if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
     ]

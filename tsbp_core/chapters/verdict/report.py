@@ -150,12 +150,11 @@ def of_sequences():
         "sequences-low": sequences.tally(by_cell, "low"),
         "sequences-speed": sequences.tally(by_cell, "low", "speed"),
         "sequences-tall": sequences.tally(by_cell, "tall"),
-        "sequences-longer": added.phrases(found)["longer"],
+        "sequences-longer": added.of_longer(added.longer_ends(added.longer(), found))["longer"],
         "sequences-soft": resets["subtract"],
         "sequences-hard": resets["zero"],
         "sequences-run": str(len(by_cell)),
         "sequences-planned": str(len(sequences.CELLS)),
-        "sequences-state": sequences.state(by_cell),
     }
 
 
