@@ -1,4 +1,4 @@
-"""The explorer of chapter 11: learning curves of all cells that were run."""
+"""The explorer of chapter 11: learning curves of all cells."""
 
 import functools
 
@@ -14,8 +14,6 @@ AFTER = 1.15, 1.35
 def learning_curves_frame(parts_by_task, by_cell, task, peak, reset, optimizer):
     """Chapter 11: a cell's curves, and its accuracy rate by rate."""
     cell = report.Cell(peak, task, reset, optimizer)
-    if cell not in by_cell:
-        return [[([], [])] * 5, [([], [])] * 4], "These networks were not trained yet."
     summary, parts = by_cell[cell], parts_by_task[task]
     last, sweep = report.final(parts_by_task, cell.group), parts[f"{cell.group.name}/sweep"]
     lines, ends = [], []
@@ -51,14 +49,13 @@ def learning_curves():
     """Chapter 11: what networks with and without the term learn, and how soon."""
     parts_by_task = report.load()
     by_cell = report.cells(parts_by_task)
-    tasks = [task for task in data.TASKS if any(cell.task == task for cell in by_cell)]
     most = max(part["updates"][-1] for parts in parts_by_task.values() for part in parts.values())
     ends = Series("a network's end, ρ = 1", "complete", "dots"), Series("ρ = 0", "dropped", "dots")
     return Explorer(
         "Who learns, and how soon?",
         "Where is one method sooner, and both as good in the end? Where does only one learn?",
         {
-            "task": choice("task", tasks, label=report.TITLES.get),
+            "task": choice("task", tuple(data.TASKS), label=report.TITLES.get),
             "peak": choice("surrogate", tuple(plan.PEAKS)),
             "reset": reset_choice("subtract"),
             "optimizer": choice("optimiser", plan.OPTIMIZERS, label=report.NAMES.get),

@@ -55,7 +55,7 @@ def unrolled(steps=2):
 
 
 def gains(by_cell):
-    """Gain of test accuracy in each cell that was run, with intervals, a panel a surrogate.
+    """Gain of test accuracy in each cell, with intervals, a panel a surrogate.
 
     By ``report.Cell`` as ``report.cells`` gives them. The grey band is the margin.
     """
@@ -67,9 +67,7 @@ def gains(by_cell):
         ax.axvspan(-MARGIN, MARGIN, color=FAINT, alpha=0.25, linewidth=0)
         ax.axvline(0, color=INK, linewidth=1)
         for y, names in enumerate(order):
-            summary = by_cell.get(report.Cell(peak, *names))
-            if summary:
-                interval(ax, y, **summary["gain"])
+            interval(ax, y, **by_cell[report.Cell(peak, *names)]["gain"])
         ax.set(title=f"{peak} surrogate", xlabel="gain in accuracy, points")
     labels = [report.Cell("low", *names).title for names in order]
     panels[0].set_yticks(range(len(order)), labels, fontsize=9)
@@ -130,7 +128,7 @@ def rate_by_rate(panels):
 def growth(parts_by_task):
     """Growth of credit a step in untrained networks, by rho: of neurons alone, and of the network.
 
-    Medians over seeds, a row a group that was run; ``parts_by_task``: as ``report.load`` has it.
+    Medians over seeds, a row a group; ``parts_by_task``: as ``report.load`` has it.
     """
     groups = list(report.signs(parts_by_task))
     figure, panels = axes(

@@ -16,7 +16,7 @@ MARGIN, FACTOR, SHARE = 2.0, 1.25, 0.9
 LEARNT = 0.25
 """How far from chance to all right the better method must end (for speed, both)."""
 COMPARISONS = len(TASKS) * len(RESETS) * len(OPTIMIZERS)
-"""Of a surrogate. Intervals are corrected for them, whether all were run or not."""
+"""Of a surrogate. Intervals are corrected for them."""
 
 
 def gains(final, optimizer):
@@ -105,10 +105,8 @@ def end(part, optimizer, comparisons):
 def rule(verdicts, good, bad):
     """The plan's word on a rule that half of all cells must bear out and none may contradict.
 
-    "stands", "refuted" or "undecided"; None while cells are missing.
+    "stands", "refuted" or "undecided".
     """
-    if len(verdicts) < COMPARISONS:
-        return None
     if verdicts.count(good) >= COMPARISONS / 2 and bad not in verdicts:
         return "stands"
     against = verdicts.count("equal") + verdicts.count(bad)

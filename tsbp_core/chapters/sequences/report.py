@@ -1,7 +1,7 @@
-"""What chapters 11 and 14 say of the recurrent networks: the cells that were run, and words.
+"""What chapters 11 and 14 say of the recurrent networks, in numbers and words.
 
-``parts_by_task``: by task, its parts, as ``load`` gives them. ``by_cell``: outcomes of the cells
-that were run, as ``cells`` gives them.
+``parts_by_task``: by task, its parts, as ``load`` gives them. ``by_cell``: outcomes of the cells,
+as ``cells`` gives them.
 """
 
 import itertools
@@ -59,26 +59,22 @@ CELLS = [Cell(*names) for names in itertools.product(PEAKS, data.TASKS, RESETS, 
 
 
 def load(folder=results.RESULTS / "sequences"):
-    """The results so far: by task its parts, none of a task that was not run."""
-    return {
-        task: results.load(folder / task)["results"] if (folder / f"{task}.json").exists() else {}
-        for task in data.TASKS
-    }
+    """The results: by task its parts."""
+    return {task: results.load(folder / task)["results"] for task in data.TASKS}
 
 
 def final(parts_by_task, group):
-    """The networks of a group that decide, each method at its own best rate; None if not run."""
-    return parts_by_task[group.task].get(f"{group.name}/final")
+    """The networks of a group that decide, each method at its own best rate."""
+    return parts_by_task[group.task][f"{group.name}/final"]
 
 
 def cells(parts_by_task):
-    """Outcomes of each cell that was run, by ``Cell``."""
+    """Outcomes of each cell of the plan, by ``Cell``."""
     return {
         cell: outcomes.cell(
             parts_by_task[cell.task], cell.group.name, cell.optimizer, CLASSES[cell.task]
         )
         for cell in CELLS
-        if final(parts_by_task, cell.group)
     }
 
 
@@ -96,7 +92,7 @@ def by_rate(sweep, optimizer):
 
 
 def verdicts(by_cell, peak, of="gain"):
-    """Verdicts of the cells of a surrogate that were run: "gain" in the end, or "speed"."""
+    """Verdicts of the cells of a surrogate: "gain" in the end, or "speed"."""
     return [summary[of]["verdict"] for cell, summary in by_cell.items() if cell.peak == peak]
 
 
@@ -107,11 +103,13 @@ def tally(by_cell, peak, of="gain"):
 
 
 def signs(parts_by_task):
-    """Median of ``outcomes.added_growth`` of each group that was run, by when: first, last."""
+    """Median of ``outcomes.added_growth`` of each group, by when: first, last."""
     return {
-        group: {w: float(np.nanmedian(outcomes.added_growth(part, w))) for w in ("first", "last")}
+        group: {
+            when: float(np.nanmedian(outcomes.added_growth(final(parts_by_task, group), when)))
+            for when in ("first", "last")
+        }
         for group in plan.groups()
-        if (part := final(parts_by_task, group))
     }
 
 
@@ -134,25 +132,23 @@ def against(parts_by_task):
 
 
 def rules(parts_by_task, by_cell):
-    """The plan's word on its rules; None while cells are missing."""
+    """The plan's word on its rules."""
     low, tall, faster = (
         verdicts(by_cell, peak, of)
         for peak, of in (("low", "gain"), ("tall", "gain"), ("low", "speed"))
     )
-    whole = len(by_cell) == len(CELLS)
-    tells = "refuted" if any(against(parts_by_task).values()) else "stands"
     return {
         "keep, in the end": outcomes.rule(low, "help", "harm"),
         "keep, for speed": outcomes.rule(faster, "faster", "slower"),
         "drop": outcomes.rule(tall, "harm", "help"),
-        "bound": tells if whole else None,
+        "bound": "refuted" if any(against(parts_by_task).values()) else "stands",
     }
 
 
 def verdict_text(parts_by_task, by_cell):
     """The plan's words on its rules, in a sentence."""
     words = rules(parts_by_task, by_cell)
-    said = "; ".join(f"{rule}: {word or 'none yet'}" for rule, word in words.items())
+    said = "; ".join(f"{rule}: {word}" for rule, word in words.items())
     return f"The plan's verdicts: {said}."
 
 
@@ -165,17 +161,6 @@ def speed_text(summary):
     """Ratio of updates with its interval."""
     ratio = (2 ** summary["speed"][key] for key in ("mean", "low", "high"))
     return "{:.2f} [{:.2f}, {:.2f}]".format(*ratio)
-
-
-def state(by_cell):
-    """Which cells are missing, and what follows, as a sentence."""
-    if len(by_cell) == len(CELLS):
-        return f"All {len(CELLS)} cells were run."
-    lacking = dict.fromkeys(f"{TITLES[c.task]} ({c.peak})" for c in CELLS if c not in by_cell)
-    return (
-        f"Of {len(CELLS)} cells {len(by_cell)} were run; missing: {'; '.join(lacking)}. "
-        "A rule of the plan has its verdict once all its cells were run."
-    )
 
 
 def microseconds(parts_by_task, task):
@@ -210,12 +195,10 @@ def of_cells(by_cell):
 
 
 def of_counts(by_cell):
-    """How many cells have which verdict, and which were run."""
+    """How many cells have which verdict."""
     flat = [summary["flat"] for summary in by_cell.values()]
     edges = [any(summary["edge"]) for summary in by_cell.values()]
     said = {
-        "state": state(by_cell),
-        "ran": len(by_cell),
         "planned": len(CELLS),
         "looks": outcomes.COMPARISONS,
         "margin": f"{outcomes.MARGIN:g}",

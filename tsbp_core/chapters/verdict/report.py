@@ -139,7 +139,7 @@ def of_peaks():
 
 
 def of_sequences():
-    """Verdicts of the recurrent networks' cells so far, corrected as their plan says."""
+    """Verdicts of the recurrent networks' cells, corrected as their plan says."""
     found = sequences.load()
     by_cell = sequences.cells(found)
     resets = {
@@ -153,7 +153,6 @@ def of_sequences():
         "sequences-longer": added.of_longer(added.longer_ends(added.longer(), found))["longer"],
         "sequences-soft": resets["subtract"],
         "sequences-hard": resets["zero"],
-        "sequences-run": str(len(by_cell)),
         "sequences-planned": str(len(sequences.CELLS)),
     }
 

@@ -1,7 +1,6 @@
 """Claims on recurrent networks, announced in the plan of their study."""
 
 from tsbp_core.chapters.sequences import report
-from tsbp_core.chapters.sequences.plan import PEAKS
 from tsbp_core.chapters.verdict.claim import Claim
 
 TEXTS = {
@@ -13,17 +12,10 @@ TEXTS = {
 }
 
 
-def lacking(by_cell, *peaks):
-    """How many of a rule's cells, all those of some surrogates, are missing, in words."""
-    its = [cell for cell in report.CELLS if cell.peak in peaks]
-    count = sum(cell not in by_cell for cell in its)
-    return f"; {count} of its {len(its)} cells are missing, so no verdict" * bool(count)
-
-
 def of_chapter_11(found):
-    """The plan's rules, open while cells are missing; ``found``: ``report.load()``."""
+    """The plan's rules; ``found``: ``report.load()``."""
     by_cell = report.cells(found)
-    ruled = {"stands": True, "refuted": False, "undecided": None, None: None}
+    ruled = {"stands": True, "refuted": False, "undecided": None}
     words = report.rules(found, by_cell)
     against, groups = report.against(found), len(report.signs(found))
     measured = {
@@ -33,14 +25,8 @@ def of_chapter_11(found):
         "bound": f"another sign in {len(against['first'])} of {groups} groups before training, and "
         f"in {len(against['last'])} after",
     }
-    missing = {
-        "keep, in the end": lacking(by_cell, "low"),
-        "keep, for speed": lacking(by_cell, "low"),
-        "drop": lacking(by_cell, "tall"),
-        "bound": lacking(by_cell, *PEAKS),
-    }
-    files = tuple(f"sequences/{task}" for task, parts in found.items() if parts)
+    files = tuple(f"sequences/{task}" for task in found)
     return [
-        Claim("announced, chapter 11", text, measured[key] + missing[key], files, ruled[words[key]])
+        Claim("announced, chapter 11", text, measured[key], files, ruled[words[key]])
         for key, text in TEXTS.items()
     ]
