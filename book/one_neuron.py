@@ -36,13 +36,13 @@ def backward(g, u, s, rho):  # (3)
 
 
 def train(rho, eta, updates=300):  # (4)
-    w, a, losses = first_weights.copy(), trace(spikes_in), []
+    w, a_in, losses = first_weights.copy(), trace(spikes_in), []
     for _ in range(updates):
-        u, s = forward(a @ w)
+        u, s = forward(a_in @ w)
         error = trace(s) - trace(target)
         losses.append(0.5 * (error**2).sum())
         g = trace(error[::-1])[::-1]
-        w -= eta * a.T @ backward(g, u, s, rho)
+        w -= eta * a_in.T @ backward(g, u, s, rho)
     return losses
 
 

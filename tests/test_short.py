@@ -45,6 +45,9 @@ def test_one_neuron_runs_by_itself_in_forty_lines():
     found = re.findall(r"eta ([\d.]+) +with the term ([\d.]+), without ([\d.]+)", text)
     losses = {eta: (float(one), float(other)) for eta, one, other in found}
     assert len(losses) == 5
+    silent = runpy.run_path(str(BOOK / "one_neuron.py"))
+    silent = 0.5 * np.sum(silent["trace"](silent["target"]) ** 2)
+    assert losses["0.1"][1] == pytest.approx(silent, abs=0.005) == 1.85
     assert losses["0.03"][0] < 0.5 * losses["0.03"][1]
     source = (BOOK / "one_neuron.py").read_text()
     assert len([line for line in source.splitlines() if line.strip()]) <= 40

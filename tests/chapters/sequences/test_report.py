@@ -64,7 +64,9 @@ def test_each_rule_looks_at_its_own_surrogate(found, by_cell):
     made = {cell: equal if cell.peak == "tall" else by_cell[cell] for cell in by_cell}
     rules = report.rules(found, made)
     assert (rules["keep, in the end"], rules["drop"]) == (own["keep, in the end"], "refuted")
-    assert f"drop: {rules['drop']}" in report.verdict_text(found, made)
+    said = report.verdict_text(found, made)
+    assert f"low surrogate, {own['keep, in the end']} in the end" in said
+    assert "with a tall one, refuted; that chapter 10's bound tells, refuted." in said
 
 
 def test_the_bounds_sign_is_that_of_the_height():
@@ -244,6 +246,11 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
     assert not any(s["flat"] for s in hard.values())
     assert not any(any(s["edge"]) for c, s in hard.items() if c.optimizer == "adam")
     assert (said["untimed"], said["untimed-words"]) == ("4 cells", "faster 2, equal 1, slower 1")
+    assert said["untimed-rule"] == report.rules(found, by_cell)["keep, for speed"]
+    low = [s for c, s in by_cell.items() if c.peak == "low"]
+    assert {s["flat"] for s in low if s["gain"]["verdict"] == "help"} == {False}
+    flat = [s["gain"]["verdict"] for s in low if s["flat"]]
+    assert said["low-finished"] == f"equal {flat.count('equal')}, open {flat.count('open')}"
     trained_on = added.longer_ends(added.longer(), found)
     shrunk = [end["before"] > end["gain"]["mean"] for end in trained_on.values()]
     assert (shrunk.count(True), said["longer-flat"]) == (3, "0")

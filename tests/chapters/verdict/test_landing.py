@@ -45,6 +45,9 @@ def test_images_are_judged_with_the_term_minus_without(said):
     grid = outcomes.primary(outcomes.collect("grid"), "adamw")
     gain = np.mean(grid[1.0] - grid[0.0])
     assert said["index-cifar-adamw"].startswith(f"{gain:+.2f} [")
+    again = outcomes.by_direction_and_length(outcomes.collect("swap"))
+    gain = np.mean(again[1.0, 1.0] - again[0.0, 0.0])
+    assert said["index-cifar-again"].startswith(f"{gain:+.2f} [")
     recipe = outcomes.pairs(outcomes.collect("headline"))[""]
     assert said["index-recipe-1"] == f"{np.mean(recipe[1.0]):.1f}"
     assert said["index-recipe-0"] == f"{np.mean(recipe[0.0]):.1f}"

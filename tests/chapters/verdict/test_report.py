@@ -103,7 +103,11 @@ def test_methods_and_counts_stand_in_their_places(said):
 
 
 def test_what_is_wrong_is_listed():
-    made = [Claim("us", f"claim {holds}", "", (), holds) for holds in (True, False, None)]
-    assert report.wrong(made) == "1 of 3 claims do not hold:\n- claim False"
+    made = [Claim("announced", f"claim {holds}", "", (), holds) for holds in (True, False, None)]
+    made.append(Claim("chapter 5", "a finding", "", (), True))
+    assert report.wrong(made) == (
+        "Of 3 claims of the paper, announcements and guesses 1 agree, 1 are open and 1 do not "
+        "hold:\n- claim False"
+    )
     moved = next(c for c in ledger.claims() if "moves the curve" in c.text).measured
     assert moved == f"{report.of_rates()['sgd-shift']} decades"

@@ -147,9 +147,12 @@ def rules(parts_by_task, by_cell):
 
 def verdict_text(parts_by_task, by_cell):
     """The plan's words on its rules, in a sentence."""
-    words = rules(parts_by_task, by_cell)
-    said = "; ".join(f"{rule}: {word}" for rule, word in words.items())
-    return f"The plan's verdicts: {said}."
+    said = (
+        "The plan's rules: to keep the term with a low surrogate, {keep, in the end} in the end and "
+        "{keep, for speed} for speed; to drop it with a tall one, {drop}; that chapter 10's bound "
+        "tells, {bound}."
+    )
+    return said.format_map(rules(parts_by_task, by_cell))
 
 
 def gain_text(summary):
@@ -210,6 +213,7 @@ def of_counts(by_cell):
         words = verdicts(by_cell, peak, of)
         said[f"{peak}-cells"] = len(words)
         said[f"{peak}-{of}"] = tally(by_cell, peak, of)
+    said["low-finished"] = tally({c: s for c, s in by_cell.items() if s["flat"]}, "low")
     harmed = [s["gain"]["mean"] for s in by_cell.values() if s["gain"]["verdict"] == "harm"]
     said["harmed"] = f"{-max(harmed):.0f} to {-min(harmed):.0f}"
     return said
@@ -250,12 +254,18 @@ def of_setting(parts_by_task):
         for summary in cells(parts_by_task).values()
         if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
     ]
+    timed = [
+        summary["speed"].get("timed", summary["speed"]["verdict"])
+        for cell, summary in cells(parts_by_task).items()
+        if cell.peak == "low"
+    ]
     lifs = {kind: Group("xor", reset, "low").lif for reset, kind in KINDS.items()}
     return {
         **{f"bound-{kind}": f"{growth_bound(lif):.2f}" for kind, lif in lifs.items()},
         "networks": len(final(parts_by_task, Group("xor", "zero", "low"))["methods"]),
         "untimed": f"{len(untimed)} cell{'s' * (len(untimed) != 1)}",
         "untimed-words": ", ".join(f"{word} {n}" for word, n in Counter(untimed).most_common()),
+        "untimed-rule": outcomes.rule(timed, "faster", "slower"),
         "microseconds": f"{microseconds(parts_by_task, 'xor'):.0f}",
         "hold": data.HOLD,
         "cue": data.CUE,

@@ -46,7 +46,7 @@ def cells_table(by_cell, peak):
                     _rates(summary),
                 )
             )
-    heads = "reset, optimiser", "right, %", "in the end", "ratio of updates", "rates"
+    heads = "reset, optimiser", "right, %", "in the end", "ratio of updates", "learning rates"
     return page.table(heads, rows)
 
 

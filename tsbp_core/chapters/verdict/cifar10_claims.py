@@ -78,9 +78,10 @@ def of_chapter_7_swap(studies):
     return [
         Claim(
             "announced, chapter 7",
-            "What the term costs with AdamW at the middle rates, the gradient's direction carries, "
-            "not its length.",
-            f"direction, length: {both(gains.values(), 'points')} (corrected for the two)",
+            "With AdamW at the middle rates the gradient's direction costs accuracy; no cost of "
+            "its length is seen.",
+            f"direction, length: {both(gains.values(), 'points')} (corrected for the two); their "
+            f"difference {report.of_swap(studies)['swap-apart']}",
             ("cifar10-swap",),
             False if length[1] > 0 or length[2] < 0 else True if direction[2] < 0 else None,
         )

@@ -4,6 +4,7 @@ import numpy as np
 
 from tsbp_core import LIF, gradcheck, surrogates
 from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.cifar10 import report as images
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.escape.study import compare
 from tsbp_core.chapters.gradient import twin
@@ -59,6 +60,7 @@ def of_images():
     for key in plan.RATES:
         gain = outcomes.gain(outcomes.primary(grid, key))
         said[f"index-cifar-{key}"] = interval_text(*gain)
+    said["index-cifar-again"] = images.of_swap(images.load())["swap-own"]
     return said | {f"index-recipe-{rho:g}": f"{np.mean(pair[rho]):.1f}" for rho in plan.RHOS}
 
 

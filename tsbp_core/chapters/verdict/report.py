@@ -167,7 +167,13 @@ def phrases(effects):
 
 
 def wrong(claims):
-    """The claims of the ledger that do not hold, a line each."""
-    lost = [claim.text for claim in claims if claim.holds is False]
-    heading = f"{len(lost)} of {len(claims)} claims do not hold:"
-    return "\n- ".join([heading, *lost])
+    """How claims fare that are no findings of ours; those that do not hold, a line each."""
+    tests = [claim for claim in claims if not claim.source.startswith("chapter")]
+    agree, fail, undecided = (
+        [claim.text for claim in tests if claim.holds is word] for word in (True, False, None)
+    )
+    heading = (
+        f"Of {len(tests)} claims of the paper, announcements and guesses {len(agree)} agree, "
+        f"{len(undecided)} are open and {len(fail)} do not hold:"
+    )
+    return "\n- ".join([heading, *fail])

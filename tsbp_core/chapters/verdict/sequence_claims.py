@@ -5,7 +5,7 @@ from tsbp_core.chapters.verdict.claim import Claim
 
 TEXTS = {
     "keep, in the end": "Recurrent networks, low surrogate: keep the term for what is learnt.",
-    "keep, for speed": "The same, for speed, in recurrent networks.",
+    "keep, for speed": "Recurrent networks, low surrogate: keep the term for speed.",
     "drop": "Recurrent networks, tall surrogate: the term does harm in the end.",
     "bound": "The bound of chapter 10 tells when the term adds to the growth of a recurrent "
     "network's credit.",

@@ -178,7 +178,7 @@ def of_chapter_10_in_the_end(long):
         ),
         Claim(
             "announced, chapter 10",
-            "The same, for speed.",
+            "With spike times and h at most 2.5 high, keep the term, for speed (three layers).",
             f"of ten: {tally(report.count(ends, report.LOW, 'speed'))} (likewise)",
             ("growth-converged",),
             ruled[rules["keep, for speed"]],
@@ -200,7 +200,7 @@ def of_chapter_10_in_the_end(long):
         ),
         Claim(
             "a natural guess, chapter 10",
-            "With SGD and momentum it does none there, either.",
+            "With SGD and momentum and h no higher than the bound, the term does no harm.",
             f"{without} points (soft, hard reset; corrected for {len(momentum)} looks)",
             ("growth-converged",),
             no_harm(report.count(momentum, slow)),
