@@ -148,7 +148,7 @@ def rules(parts_by_task, by_cell):
 def verdict_text(parts_by_task, by_cell):
     """The plan's words on its rules, in a sentence."""
     said = (
-        "The plan's rules: to keep the term with a low surrogate, {keep, in the end} in the end and "
+        "The plan's rules: to keep the term with a low surrogate, {keep, in the end} in the end, "
         "{keep, for speed} for speed; to drop it with a tall one, {drop}; that chapter 10's bound "
         "tells, {bound}."
     )
