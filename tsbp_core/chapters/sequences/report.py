@@ -247,16 +247,16 @@ def of_gradients(parts_by_task):
     }
 
 
-def of_setting(parts_by_task):
+def of_setting(parts_by_task, by_cell):
     """What the tasks and the networks are made of."""
     untimed = [
         summary["speed"]["timed"]
-        for summary in cells(parts_by_task).values()
+        for summary in by_cell.values()
         if summary["speed"]["verdict"] == "not learnt" != summary["gain"]["verdict"]
     ]
     timed = [
         summary["speed"].get("timed", summary["speed"]["verdict"])
-        for cell, summary in cells(parts_by_task).items()
+        for cell, summary in by_cell.items()
         if cell.peak == "low"
     ]
     lifs = {kind: Group("xor", reset, "low").lif for reset, kind in KINDS.items()}
@@ -277,6 +277,6 @@ def of_setting(parts_by_task):
 def phrases(parts_by_task, by_cell):
     """All values of chapter 11's text."""
     said = of_cells(by_cell) | of_counts(by_cell)
-    said |= of_gradients(parts_by_task) | of_setting(parts_by_task)
+    said |= of_gradients(parts_by_task) | of_setting(parts_by_task, by_cell)
     said["verdict"] = verdict_text(parts_by_task, by_cell)
     return {key: str(value) for key, value in said.items()}
