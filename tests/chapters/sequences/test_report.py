@@ -132,6 +132,9 @@ def test_tables_mark_edges_unfinished_cells_and_signs(found, by_cell):
     table = tables.rules_table(found, by_cell)
     for word in report.rules(found, by_cell).values():
         assert f"<td>{word}</td>" in table
+    drop = table.split("<td>Tall: drop it</td>")[1].split("</tr>")[0]
+    assert report.tally(by_cell, "tall") in drop
+    assert f"<td>{report.rules(found, by_cell)['drop']}</td>" in drop
     assert "0.01" in signs.split("low, soft</td><td>delayed XOR")[1].split("</tr>")[0]
 
 
@@ -244,6 +247,11 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
     hard = {c: s for c, s in by_cell.items() if c.peak == "low" and c.task in plan.HARD}
     assert [s["gain"]["verdict"] for s in hard.values()].count("help") == 7
     assert not any(s["flat"] for s in hard.values())
+    alone = [s for s in hard.values() if s["speed"]["verdict"] == "not learnt"]
+    assert [s["gain"]["verdict"] for s in alone] == ["help", "help"]  # nothing learnt without
+    assert all(s["ends"][0] > 50 > 11 > s["ends"][1] for s in alone)
+    tall = [v for v in report.verdicts(by_cell, "tall") if v != "not learnt"]
+    assert sorted(tall) == 6 * ["harm"] + ["open"]
     assert not any(any(s["edge"]) for c, s in hard.items() if c.optimizer == "adam")
     assert (said["untimed"], said["untimed-words"]) == ("4 cells", "faster 2, equal 1, slower 1")
     assert said["untimed-rule"] == report.rules(found, by_cell)["keep, for speed"]
