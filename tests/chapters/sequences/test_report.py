@@ -154,7 +154,7 @@ def test_gains_stand_at_their_means_in_their_colours(by_cell):
 
 def test_growth_is_drawn_of_both_methods_before_training(found):
     figure = figures.growth(found)
-    groups = list(report.signs(found))
+    groups = plan.groups()
     for ax, name in zip(figure.axes, ("own", "net"), strict=True):
         for rho, color in ((1, COMPLETE), (0, DROPPED)):
             marks = [m for m in ax.lines if m.get_color() == color]
@@ -190,7 +190,6 @@ def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatc
     made = {f"{c.task}/{c.group.name}": report.final(found, c.group) for c in cells}
     made.pop("pixels/low/zero")
     monkeypatch.setattr(added.results, "load", lambda name: {"results": made})
-    monkeypatch.setattr(added.plan, "LONGER", "sequences/pixels")  # a file that is there
     ends = added.longer_ends(added.longer(), found)
     assert list(ends) == cells[1:]
     for cell, end in ends.items():
@@ -205,8 +204,6 @@ def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatc
     assert said["longer-shuffled-subtract"].startswith("+13.79 [")
     table = tables.longer_table(by_cell, ends)
     assert table.count("+13.79") == 3 and "62.3 and 48.5" in table
-    monkeypatch.setattr(added.plan, "LONGER", "none")
-    assert added.longer() == {}
 
 
 def test_the_explorer_draws_the_cell_that_is_chosen(found, by_cell):
@@ -223,7 +220,7 @@ def test_the_explorer_draws_the_cell_that_is_chosen(found, by_cell):
 
 
 def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
-    first = {group: report.final(found, group)["first"] for group in report.signs(found)}
+    first = {group: report.final(found, group)["first"] for group in plan.groups()}
 
     def factor(group, name, rho):
         return np.exp(np.median(first[group][f"growth/{name}/rho={rho}"]))
@@ -240,7 +237,7 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
         if group.peak == "low":
             assert np.median(first[group]["ratio"]) < 1
     assert said["against"] == "tall, soft reset"
-    for group, grown in report.signs(found).items():
+    for group, grown in report.median_growth(found).items():
         differ = outcomes.added_growth(report.final(found, group), "last")
         median = np.median(differ[differ != 0])
         assert report.expected(group, median) == report.expected(group, grown["last"])

@@ -14,9 +14,7 @@ from tsbp_core.lab.conditions import KINDS
 
 
 def longer():
-    """The cells that ``longer`` trained on, as far as they are there: {report.Cell: part}."""
-    if not (results.RESULTS / f"{plan.LONGER}.json").exists():
-        return {}
+    """The cells that ``longer`` trained on: {report.Cell: part}."""
     parts = results.load(plan.LONGER)["results"]
     return {
         cell: parts[name]
@@ -52,9 +50,8 @@ def of_longer(ends):
 
 
 def lower():
-    """Tasks and resets for which SGD was tried below the grid, as far as that is there."""
-    there = [task for task in plan.LOWER if (results.RESULTS / f"{task}-rates.json").exists()]
-    return [(task, reset) for task in there for reset in plan.LOWER[task]]
+    """Tasks and resets for which SGD was tried below the grid."""
+    return [(task, reset) for task, resets in plan.LOWER.items() for reset in resets]
 
 
 def all_rates(parts_by_task, task, reset):

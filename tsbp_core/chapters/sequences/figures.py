@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
 
-from tsbp_core.chapters.sequences import report
+from tsbp_core.chapters.sequences import plan, report
 from tsbp_core.chapters.sequences.outcomes import MARGIN
 from tsbp_core.chapters.sequences.plan import PEAKS, RHOS
 from tsbp_core.page.style import FAINT, INK, RESET, STYLES, axes, interval
@@ -130,7 +130,7 @@ def growth(parts_by_task):
 
     Medians over seeds, a row a group; ``parts_by_task``: as ``report.load`` has it.
     """
-    groups = list(report.signs(parts_by_task))
+    groups = plan.groups()
     figure, panels = axes(
         1, 2, width=7.4, height=1.1 + 0.27 * len(groups), sharex=True, sharey=True
     )

@@ -102,7 +102,7 @@ def tally(by_cell, peak, of="gain"):
     return ", ".join(f"{word} {n}" for word, n in counts)
 
 
-def signs(parts_by_task):
+def median_growth(parts_by_task):
     """Median of ``outcomes.added_growth`` of each group, by when: first, last."""
     return {
         group: {
@@ -124,7 +124,7 @@ def against(parts_by_task):
     return {
         when: [
             group
-            for group, added in signs(parts_by_task).items()
+            for group, added in median_growth(parts_by_task).items()
             if not expected(group, added[when])
         ]
         for when in ("first", "last")
@@ -221,7 +221,7 @@ def of_counts(by_cell):
 
 def untrained(parts_by_task, key, **chosen):
     """Least and most, over the groups chosen, of a median over seeds before training."""
-    groups = [g for g in signs(parts_by_task) if all(getattr(g, k) == v for k, v in chosen.items())]
+    groups = [g for g in plan.groups() if all(getattr(g, k) == v for k, v in chosen.items())]
     medians = [np.median(final(parts_by_task, group)["first"][key]) for group in groups]
     return min(medians), max(medians)
 
@@ -233,13 +233,13 @@ def of_gradients(parts_by_task):
     grown = np.exp(untrained(parts_by_task, "growth/net/rho=0", peak="low", reset="subtract"))
     after = [
         outcomes.added_growth(final(parts_by_task, g), "last")
-        for g in signs(parts_by_task)
+        for g in plan.groups()
         if g.peak == "tall"
     ]
     return {
         **{f"against-{when}": len(groups) for when, groups in wrong.items()},
         "against": "; ".join(f"{peak}, {kind} reset" for peak, kind in named) or "none",
-        "groups": len(signs(parts_by_task)),
+        "groups": len(plan.groups()),
         "low-growth": between(*grown),
         "tall-cosines": between(*untrained(parts_by_task, "cosine", peak="tall")),
         "same": sum((added == 0).sum() for added in after),

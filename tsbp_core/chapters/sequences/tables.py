@@ -3,7 +3,7 @@
 import numpy as np
 
 from tsbp_core import page
-from tsbp_core.chapters.sequences import data, report
+from tsbp_core.chapters.sequences import data, plan, report
 
 RULES = {
     "keep, in the end": (
@@ -82,7 +82,7 @@ def rules_table(parts_by_task, by_cell):
     half, rows = len(report.CELLS) // 2, []
     for key, (text, asks, of) in RULES.items():
         rows.append((text, asks.format(half), report.tally(by_cell, *of), words[key]))
-    wrong, all_of_them = report.against(parts_by_task), len(report.signs(parts_by_task))
+    wrong, all_of_them = report.against(parts_by_task), len(plan.groups())
     seen = "{} and {} of {} have it not (before and after training)".format(
         len(wrong["first"]), len(wrong["last"]), all_of_them
     )
@@ -94,7 +94,7 @@ def rules_table(parts_by_task, by_cell):
 def gradients_table(parts_by_task):
     """What the term adds to the growth of credit, and the two gradients' lengths and cosine."""
     rows = []
-    for group, added in report.signs(parts_by_task).items():
+    for group, added in report.median_growth(parts_by_task).items():
         first, last = (report.final(parts_by_task, group)[when] for when in ("first", "last"))
         factors = (
             f"{np.exp(added[w]):.3f}{'' if report.expected(group, added[w]) else '‡'}"

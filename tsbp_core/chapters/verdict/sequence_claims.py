@@ -1,6 +1,6 @@
 """Claims on recurrent networks, announced in the plan of their study."""
 
-from tsbp_core.chapters.sequences import report
+from tsbp_core.chapters.sequences import plan, report
 from tsbp_core.chapters.verdict.claim import Claim
 
 TEXTS = {
@@ -17,7 +17,7 @@ def of_chapter_11(found):
     by_cell = report.cells(found)
     ruled = {"stands": True, "refuted": False, "undecided": None}
     words = report.rules(found, by_cell)
-    against, groups = report.against(found), len(report.signs(found))
+    against, groups = report.against(found), len(plan.groups())
     measured = {
         "keep, in the end": report.tally(by_cell, "low"),
         "keep, for speed": report.tally(by_cell, "low", "speed"),
