@@ -129,13 +129,21 @@ def test_tables_mark_edges_unfinished_cells_and_signs(found, by_cell):
     signs = tables.gradients_table(found)
     wrong = report.against(found)
     assert signs.count("‡") == len(wrong["first"]) + len(wrong["last"])
-    table = tables.rules_table(found, by_cell)
-    for word in report.rules(found, by_cell).values():
-        assert f"<td>{word}</td>" in table
-    drop = table.split("<td>Tall: drop it</td>")[1].split("</tr>")[0]
-    assert report.tally(by_cell, "tall") in drop
-    assert f"<td>{report.rules(found, by_cell)['drop']}</td>" in drop
     assert "0.01" in signs.split("low, soft</td><td>delayed XOR")[1].split("</tr>")[0]
+
+
+def test_each_rule_has_its_own_count_and_word(found, by_cell, monkeypatch):
+    said = {
+        "keep, in the end": ("what is learnt in the end", report.tally(by_cell, "low")),
+        "keep, for speed": ("for speed", report.tally(by_cell, "low", "speed")),
+        "drop": ("Tall: drop it", report.tally(by_cell, "tall")),
+        "bound": ("bound", "5 and 5 of 20"),
+    }
+    assert said.keys() == report.rules(found, by_cell).keys()
+    monkeypatch.setattr(report, "rules", lambda *_: {key: f"word of {key}" for key in said})
+    rows = tables.rules_table(found, by_cell).split("<tr>")[2:]
+    for row, (key, (text, measured)) in zip(rows, said.items(), strict=True):
+        assert text in row and measured in row and f"<td>word of {key}</td>" in row
 
 
 def test_gains_stand_at_their_means_in_their_colours(by_cell):
