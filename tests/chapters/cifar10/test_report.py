@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from tsbp_core.chapters.cifar10 import plan, recipe, report
+from tsbp_core.chapters.cifar10 import outcomes, plan, recipe, report
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import equivalence, equivalence_pooled
 
@@ -101,6 +101,11 @@ def test_direction_and_length_are_told_apart(made):
     assert said["swap-own"].startswith("-1.45 [")
     assert said["swap-apart"].startswith("-2.45 [")
     assert said["swap-carrier"] == "the direction"
+    seconds = outcomes.pairs(outcomes.collect("swap"))["adamw-lr0.01"]
+    gain = np.mean(np.subtract(seconds[1.0], seconds[0.0]))
+    assert report.of_swap(report.load())["swap-best"].startswith(f"{gain:+.2f} [")
+    own = report.of_best_rates(report.load())
+    assert own["own-adamw-1"] == own["own-adamw-0"] == f"{report.BEST_ADAMW:g}"
     table = report.swap_table(made)
     assert "<td>complete</td><td>48.55</td><td>48.05</td>" in table
     assert "<td>detached</td><td>50.50</td><td>50.00</td>" in table

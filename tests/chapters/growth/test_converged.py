@@ -566,11 +566,36 @@ def test_what_chapter_10_says_in_words_is_so():
         assert verdict[cell.name] == ("harm" if harmed else "open")
     said = report.phrases(ends, near, momentum)
     assert said["hard-clear"] == "2.25" and said["hard-harm"] == "3.15"
-    assert said["soft-first"] == said["soft-first"] == "1.18" and said["soft-all"] == "2.37"
+    assert said["soft-first"] == "1.18" and said["soft-all"] == "2.37"
     tall = momentum[plan.Cell("area", 25, "subtract", optimizer="sgd").name]
     assert tall["edge"] == [True, False] and said["momentum-edge"] == "0.0005"
     assert not ends[helped.name]["flat"]
-    assert said["tall-unfinished"] == "3"
+    assert said["tall-unfinished"] == said["low-unfinished"] == "3"
+    assert sum(not ends[cell.name]["flat"] for cell in report.LOW) == 3
     assert (said["open-gain"], said["open-loss"]) == ("5", "2")
     assert said["shallow-slower"] == "1.15 to 1.27"
     assert said["low-slower"] == said["early-harm"] == said["momentum-faster"] == "0"
+
+
+def test_a_low_surrogate_with_the_term_is_compared_with_a_tall_one_without():
+    """The tall cell ends at 70 with the term and 80 without, the low ones at 85 or 90 and at 60."""
+
+    def by_seed(with_term, without, seed):
+        curves = [[[10 * end + seed] * len(plan.POINTS)] * 7 for end in (with_term, without)]
+        return {"validation": curves, "test": curves, "loss": [[[1.0, 1.0]] * 7] * 2}
+
+    cells = {}
+    for reset in ("zero", "subtract"):
+        wide = 90 if reset == "zero" else 95
+        for shape, ends in {("area", 25): (70, 80), ("area", 4): (wide, 60)}.items():
+            for seed in range(3):
+                made = cells.setdefault(plan.Cell(*shape, reset).name, {})
+                made[str(seed)] = by_seed(*ends, seed)
+        cells[plan.Cell("peak", 25, reset).name] = {s: by_seed(85, 60, int(s)) for s in "012"}
+    said = report.phrases_of_width(cells)
+    assert said["wider-hard"] == "+10.00 [+10.00, +10.00]"
+    assert said["wider-soft"] == "+15.00 [+15.00, +15.00]"
+    assert said["narrow-hard"] == said["narrow-soft"] == "+5.00 [+5.00, +5.00]"
+    committed = report.phrases_of_width(verdicts.load())
+    assert min(float(committed[f"wider-{kind}"].split()[0]) for kind in ("soft", "hard")) > 4
+    assert max(float(committed[f"narrow-{kind}"].split()[0]) for kind in ("soft", "hard")) < 2

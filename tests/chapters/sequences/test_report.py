@@ -272,6 +272,8 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
     for cell, summary in by_cell.items():
         if (cell.peak, cell.task in ("pixels", "xor")) == ("tall", True):
             assert summary["gain"]["verdict"] == "not learnt"
+    late = [s["speed"] for c, s in by_cell.items() if c[:2] == ("low", "xor")]
+    assert [speed["verdict"] for speed in late].count("slower") == 3
     assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"
     assert said["xor-soft-without-rate"] == "0.00003"
     for task in plan.HARD:  # the summit without the term is inside, and far below

@@ -6,6 +6,7 @@ import pytest
 from tsbp_core.chapters.cifar10 import outcomes
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.gradient import twin
+from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.verdict import landing
 from tsbp_core.lab import results
 
@@ -51,6 +52,15 @@ def test_images_are_judged_with_the_term_minus_without(said):
     recipe = outcomes.pairs(outcomes.collect("headline"))[""]
     assert said["index-recipe-1"] == f"{np.mean(recipe[1.0]):.1f}"
     assert said["index-recipe-0"] == f"{np.mean(recipe[0.0]):.1f}"
+
+
+def test_one_neuron_is_judged_with_adam_over_the_whole_map(said):
+    gains = toy.gains_of_map(toy.load("map"))
+    adam = {key[:2]: low > 0 for key, (_, low, _) in gains.items() if key[-1] == "adam"}
+    assert said["index-toy"] == f"{sum(adam.values())} of {len(adam)}" == "21 of 25"
+    left = {key for key, helps in adam.items() if not helps}
+    assert left == {("width", "0.05"), ("N", "20"), ("N", "200"), ("N", "400")}
+    assert all(high > 0 for key, (_, _, high) in gains.items() if key[:2] in left and "adam" in key)
 
 
 def test_each_price_is_of_its_code(said):

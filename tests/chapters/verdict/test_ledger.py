@@ -42,6 +42,8 @@ def test_what_wide_intervals_cannot_bear_out_is_open():
     assert found["On CIFAR-10 there is not much improvement."] is None
     bound = "With Adam and h no higher than the bound for one step, the term does no harm."
     assert found[bound] is None
+    carries = "The robustness of the toy does not carry over to a small network on CIFAR-10."
+    assert found[carries] is None
     assert found["In many cases the missing term can be ignored."] is None
     toy = "A toy neuron trains more robustly to the learning rate with the term"
     assert found[f"{toy} (Adam)."] is True
@@ -72,6 +74,16 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
         bound,
         "With three layers and h 6.25 or 25 high, the term does harm in the end.",
     }
+
+
+def test_robustness_is_compared_with_the_toys_of_the_same_kind(monkeypatch):
+    """AdamW's width is below zero, SGD's from -0.08 to 0.08."""
+    grid = cifar10_claims.outcomes.collect("grid")
+    for adam, sgd, holds in (0.0, 0.1, True), (0.0, 0.0, None), (-0.2, 0.1, False):
+        gains = {"adam": [(0.3, adam, 0.4)], "sgd": [(0.3, sgd, 0.4)]}
+        monkeypatch.setattr(cifar10_claims, "toy_gains", gains.get)
+        made = cifar10_claims.of_chapter_7(grid)[1]
+        assert "carry over" in made.text and made.holds is holds
 
 
 def test_what_carries_the_cost_of_adamw_follows_both_intervals(monkeypatch):

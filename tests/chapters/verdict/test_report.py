@@ -84,6 +84,8 @@ def test_beside_the_best_rates(said):
     narrower = [float(word) for word in said["narrower"].split(", ")]
     assert narrower == sorted(narrower, reverse=True)
     assert said["toy-tall"].startswith("-")
+    assert float(said["untuned-low"]) < float(said["untuned"].split(" to ")[0])
+    assert said["swap-own"] != said["swap-best"] != said["swap-direction"]
 
 
 def test_methods_and_counts_stand_in_their_places(said):

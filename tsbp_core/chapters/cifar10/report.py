@@ -16,6 +16,8 @@ from tsbp_core.lab.statistics import interval_text, t_interval
 NAMES = {"adamw": "AdamW", "sgd": "SGD with momentum"}
 PROBED = "sgd", 0.1
 """Optimiser and rate of the runs whose gradients are shown layer by layer."""
+BEST_ADAMW = 0.01
+"""Both methods' best rate in the grid with AdamW, one of those of ``swap``."""
 
 
 class Studies(NamedTuple):
@@ -153,11 +155,15 @@ def of_swap(studies):
     own = {rho: cells[rho, rho] for rho in plan.RHOS}
     direction, length = outcomes.swap_effects(cells).values()
     apart = {rho: direction[rho] - length[rho] for rho in plan.RHOS}
+    at_best = outcomes.by_direction_and_length(
+        {run: seen for run, seen in studies.swapped.items() if run.settings.lr == BEST_ADAMW}
+    )
     return {f"swap-{part}": interval_text(*gain) for part, gain in gains.items()} | {
         "swap-own": gain_text(own),
         "swap-apart": gain_text(apart),
         "swap-p": f"{statistics.equivalence(own[1.0] - own[0.0], plan.MARGIN):.3f}",
         "swap-carrier": " and ".join(carriers) or "open",
+        "swap-best": gain_text({rho: at_best[rho, rho] for rho in plan.RHOS}),
     }
 
 

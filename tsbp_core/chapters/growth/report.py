@@ -5,6 +5,8 @@
 
 from collections import Counter
 
+import numpy as np
+
 from tsbp_core.chapters.growth import plan, verdicts
 from tsbp_core.chapters.growth.outcomes import Shape
 from tsbp_core.lab import results
@@ -140,6 +142,7 @@ def phrases_of_uncertainty(low, tall):
     return {
         "open-gain": sum(most >= plan.MARGIN for *_, most in still_open),
         "open-loss": sum(least <= -plan.MARGIN for _, least, _ in still_open),
+        "low-unfinished": sum(not s["flat"] for s in low),
         "tall-unfinished": sum(not s["flat"] for s in tall),
     }
 
@@ -156,6 +159,28 @@ def phrases_of_momentum(momentum):
         "momentum-edge": f"{tallest['rates'][0]:g}",
         "momentum-faster": count(momentum, plan.family("momentum"), "speed").get("faster", 0),
     }
+
+
+def phrases_of_width(cells):
+    """What a low surrogate with the term gains over one of height 6.25 whose term is dropped.
+
+    Peak 1 of slope 4, of the same area and so wider, and of slope 25, as narrow; corrected for
+    four looks. Not planned. ``cells``: as ``verdicts.load`` has them.
+    """
+    names = {"wider": ("area", 4), "narrow": ("peak", 25)}
+    said = {}
+    for reset, kind in KINDS.items():
+        tall = _ends(cells, plan.Cell("area", 25, reset))[1]
+        for name, shape in names.items():
+            low = _ends(cells, plan.Cell(*shape, reset))[0]
+            gain = verdicts.paired_interval(np.stack([low, tall]), looks=2 * len(names))
+            said[f"{name}-{kind}"] = interval_text(*gain)
+    return said
+
+
+def _ends(cells, cell):
+    """Ends of a cell's networks [rho, seed], each method at its own best rate."""
+    return verdicts.at_own_best(verdicts.record(cells[cell.name]), verdicts.end)[0]
 
 
 def end_text(family, *cell, **options):

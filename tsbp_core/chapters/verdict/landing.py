@@ -36,11 +36,13 @@ def of_gradients():
 
 
 def of_toy_and_cost():
-    """What one neuron gains, and what the term costs a dense layer in fused code."""
+    """What one neuron gains, and in how many settings; what the term costs a dense layer."""
     usual = Condition("zero", "random", "adam", 1.0)
     gain = toy.gain(*conditions.pair(toy.load("main"), usual))
     prices = cost.prices(results.load("overhead")["results"])
+    mapped = [gain for key, gain in toy.gains_of_map(toy.load("map")).items() if key[-1] == "adam"]
     return {
+        "index-toy": f"{sum(low > 0 for _, low, _ in mapped)} of {len(mapped)}",
         "index-gain": "{:.2f} [{:.2f}, {:.2f}]".format(*gain),
         "index-price": cost.percent(prices["fused, dense"]),
         "index-price-plain": cost.percent(prices["plain autograd, dense"]),

@@ -17,9 +17,9 @@ from tsbp_core.lab import results
 def claims():
     """All claims, a list of ``Claim``."""
     prices = cost.prices(results.load("overhead")["results"])
-    studies, long = cifar10.load(), verdicts.by_family()
+    studies, long, recurrent = cifar10.load(), verdicts.by_family(), sequences.load()
     return [
-        *trained.of_the_paper(studies.grid, prices, long),
+        *trained.of_the_paper(studies.grid, prices, long, recurrent),
         *trained.of_chapter_5(),
         *images.of_chapter_7(studies.grid),
         *images.of_chapter_7_changes(),
@@ -29,7 +29,7 @@ def claims():
         *measured.of_chapter_10(),
         *trained.of_chapter_10_in_150_updates(),
         *trained.of_chapter_10_in_the_end(long),
-        *sequence_claims.of_chapter_11(sequences.load()),
+        *sequence_claims.of_chapter_11(recurrent),
         *measured.of_chapter_12(),
         *images.of_chapter_13(),
     ]
