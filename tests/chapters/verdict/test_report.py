@@ -98,6 +98,9 @@ def test_methods_and_counts_stand_in_their_places(said):
     assert said["narrower"] != said["narrower-without"]
     within = [int(said[f"within-{verdict}"]) for verdict in ("equal", "help", "open")]
     assert sum(within) == int(said["within"])
+    shallow = [s for name, s in verdicts.by_family()["verdict"].items() if "depth=1" in name]
+    assert int(said["within-equal-one"]) == 6 == within[0] - 2
+    assert sum(s["verdict"] == "equal" for s in shallow) >= 6
     helped = sum(low > 0 for _, low, _ in effects.toy_gains("sgd", "strict"))
     assert helped != sum(low > 0 for _, low, _ in effects.toy_gains("sgd"))
     assert said["toy-sgd-strict"] == f"{helped} of 6"

@@ -130,6 +130,7 @@ def phrases(ends, near, momentum):
         "unfinished": sum(not s["flat"] for s in ends.values()),
         "stopped": f"{max(stopped):.1f}",
         "long-help": end_text(ends, "area", 10, "zero", steps=200),
+        "long-soft": end_text(ends, "area", 10, "subtract", steps=200),
     }
     said |= phrases_of_uncertainty(low, tall) | phrases_of_momentum(momentum)
     said |= phrases_of_reset(ends, "subtract") | phrases_of_reset(ends, "zero")

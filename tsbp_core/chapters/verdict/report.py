@@ -102,6 +102,7 @@ def of_spike_times(ends, momentum):
 
     return {
         "within-equal": str(verdict["equal"]),
+        "within-equal-one": str(report.count(ends, [c for c in within if c.depth == 1])["equal"]),
         "within-help": str(verdict["help"]),
         "narrower": shown(0),
         "narrower-without": shown(1),
@@ -156,7 +157,7 @@ def of_sequences():
         "sequences-longer": added.of_longer(added.longer_ends(added.longer(), found))["longer"],
         "sequences-soft": resets["subtract"],
         "sequences-hard": resets["zero"],
-        "sequences-planned": str(len(sequences.CELLS)),
+        "sequences-each": str(len(sequences.CELLS) // 2),
     }
 
 

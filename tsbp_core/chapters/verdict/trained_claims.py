@@ -26,6 +26,7 @@ def of_the_paper(grid, prices, long, found):
     ends = long["verdict"]
     low = [cell for cell in plan.family("verdict") if cell.height <= verdicts.LOW]
     seen = [f"of {len(cells)}: {tally(report.count(ends, cells))}" for cells in (low, report.TALL)]
+    one = report.count(ends, [cell for cell in low if cell.depth == 1])["equal"]
     recurrent = sequences.tally(sequences.cells(found), "low")
     return [
         *(_of_the_toy(optimizer, name) for optimizer, name in TOYS.items()),
@@ -48,9 +49,10 @@ def of_the_paper(grid, prices, long, found):
         Claim(
             "the paper",
             "In many cases the missing term can be ignored.",
-            f"what keeping it does in the end. Manifolds, h at most 2.5 high, {seen[0]}; three "
-            f"layers, 6.25 or more, {seen[1]} (corrected for {len(ends)} looks). Recurrent "
-            f"networks, low surrogate: {recurrent}. How many are many is a judgement",
+            f"what keeping it does in the end. Manifolds, h at most 2.5 high, {seen[0]} ({one} of "
+            f"the equal ones have one layer); three layers, 6.25 or more, {seen[1]} (corrected for "
+            f"{len(ends)} looks). Recurrent networks, low surrogate: {recurrent}. How many are "
+            "many is a judgement",
             ("growth-converged", *(f"sequences/{task}" for task in found)),
             None,
         ),
