@@ -33,6 +33,26 @@ def test_table_places_runs_and_counts_divergence_as_chance():
             assert value == pytest.approx(10 * run.settings.lr + run.seed / 10)
 
 
+def test_rates_are_tuned_on_held_out_images_and_the_loss_breaks_a_tie():
+    """The second and third rate reach the same, with 0.1 added and taken away by seed."""
+
+    def found(run):
+        s = run.settings
+        at = plan.TUNING_RATES[s.optimizer].index(s.lr)
+        reached = 0.8 - 0.05 * (at not in (1, 2)) + 0.1 * (at - 1.5) * (run.seed - 100.5)
+        loss = at if s.reset_gradient else -at
+        epoch = {"train_loss": loss, "held_out": {"accuracy": reached}}
+        return {"results": {"test": None, "diverged": False, "epochs": [epoch]}}
+
+    rates = outcomes.tuned_rates({run: found(run) for run in plan.tuning()})
+    assert rates == {
+        ("adamw", 1.0): 3e-3,
+        ("adamw", 0.0): 1e-2,
+        ("sgd", 1.0): 1e-1,
+        ("sgd", 0.0): 3e-1,
+    }
+
+
 def test_only_seeds_of_which_all_runs_are_there_are_collected(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     runs = plan.smoke(3)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tsbp_core.chapters.cifar10 import network, plan
+from tsbp_core.chapters.cifar10 import network, outcomes, plan
 
 
 def name_of(run, factor):
@@ -11,7 +11,7 @@ def name_of(run, factor):
     return f"{factor}-{s.optimizer}-lr{s.lr:g}-rho{s.reset_gradient:g}"
 
 
-@pytest.mark.parametrize("study", [s for s in plan.STUDIES if s not in ("ablation", "swap")])
+@pytest.mark.parametrize("study", sorted({*plan.STUDIES} - {"ablation", "swap", "best"}))
 def test_studies_are_paired(study):
     runs = plan.STUDIES[study]()
     assert len({run.record(study) for run in runs}) == len(runs)
@@ -48,6 +48,25 @@ def test_tuning_sees_neither_test_images_nor_the_seeds_of_others():
         assert run.settings.held_out == 5000
         assert run.settings.epochs == 10
         assert run.settings.lr in plan.RATES[run.settings.optimizer]
+
+
+def test_own_rates_are_those_that_tuning_chose():
+    """None of them at an edge of the sweep."""
+    found = outcomes.collect("tuning")
+    assert len(found) == len(plan.tuning())
+    assert outcomes.tuned_rates(found) == plan.OWN_RATES
+    for (optimizer, _), own in plan.OWN_RATES.items():
+        assert plan.TUNING_RATES[optimizer][0] < own < plan.TUNING_RATES[optimizer][-1]
+
+
+def test_each_method_runs_at_its_own_rate():
+    runs = plan.best()
+    assert len({run.record("best") for run in runs}) == len(runs) == 2 * 2 * 10
+    for run in runs:
+        s = run.settings
+        assert s.lr == plan.OWN_RATES[s.optimizer, s.reset_gradient]
+        assert (s.epochs, s.held_out) == (10, 0)
+    assert not {run.seed for run in runs} & {run.seed for run in plan.tuning()}
 
 
 def test_grid_is_long_enough():

@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from tsbp_core.chapters.cifar10.plan import MIDDLE, RATES, RHOS, STUDIES
+from tsbp_core.chapters.cifar10.plan import MIDDLE, RATES, RHOS, STUDIES, TUNING_RATES
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import t_interval
 
@@ -75,10 +75,10 @@ def train_loss(record):
     return record["results"]["epochs"][-1]["train_loss"] if ended else np.inf
 
 
-def by_rate(collected, optimizer, outcome=accuracy):
-    """An outcome of the grid by rho, arrays [S, L]."""
+def by_rate(collected, optimizer, outcome=accuracy, rates=None):
+    """An outcome by rho, arrays [S, L]; ``rates``: the grid's, if None."""
     seeds = sorted({run.seed for run in collected})
-    rates = RATES[optimizer]
+    rates = RATES[optimizer] if rates is None else rates
     tables = {rho: np.full((len(seeds), len(rates)), np.nan) for rho in RHOS}
     for run, record in collected.items():
         s = run.settings
@@ -86,6 +86,19 @@ def by_rate(collected, optimizer, outcome=accuracy):
             at = seeds.index(run.seed), rates.index(s.lr)
             tables[s.reset_gradient][at] = outcome(record)
     return tables
+
+
+def tuned_rates(collected):
+    """The rates that the study "tuning" chose, by optimiser and rho, as its plan says."""
+    chosen = {}
+    for optimizer, rates in TUNING_RATES.items():
+        reached, losses = (
+            by_rate(collected, optimizer, outcome, rates) for outcome in (accuracy, train_loss)
+        )
+        for rho in RHOS:
+            order = np.lexsort((losses[rho].mean(axis=0), -reached[rho].mean(axis=0).round(6)))
+            chosen[optimizer, rho] = rates[order[0]]
+    return chosen
 
 
 def at_rate(tables, optimizer, lr):

@@ -57,7 +57,9 @@ as those of ``larger`` and ``headline`` do: a run takes 0.6 of the time.
 - ``tuning`` chooses the rates: ``TUNING_RATES`` lie on both sides of the grid's best; two seeds
   that ``best`` has not; 5,000 training images held out. The rate with the highest mean accuracy on
   them is a method's own, and is written down here. If it is the first or the last, the sweep goes
-  on by a place that way. The test set chooses nothing.
+  on by a place that way. The test set chooses nothing. (Two rates of SGD with the term tied, 8,133
+  of 10,000 images each. The plan had no word on that; before anybody looked at the losses it was
+  added that the lower mean training loss decides, as in the grid.)
 - Primary outcome: test accuracy, rho = 1 minus rho = 0, paired over the 10 seeds, for each
   optimiser. Two looks: "equivalent" if the 95 % interval lies within ``MARGIN`` points (two
   one-sided tests at 2.5 %), "help" or "harm" if the 97.5 % interval excludes zero. Both can hold:
@@ -92,6 +94,8 @@ RATES = {
 MIDDLE = slice(2, 5)
 TUNING_RATES = {"adamw": (1e-3, 3e-3, 1e-2, 3e-2, 1e-1), "sgd": (3e-2, 1e-1, 3e-1, 1.0)}
 """Of ``tuning``; both methods' best of the grid lie inside."""
+OWN_RATES = {("adamw", 1.0): 0.01, ("adamw", 0.0): 0.01, ("sgd", 1.0): 0.1, ("sgd", 0.0): 0.3}
+"""What ``tuning`` chose, by optimiser and rho: the rates of ``best``."""
 WEIGHT_DECAY = {"adamw": 0.01, "sgd": 5e-4}
 COMPACT = Settings(network="24C3-P2-48C3-P2-96C3-P2-96C3-P2")
 LARGER = replace(
@@ -198,6 +202,15 @@ def tuning(seeds=2):
     ]
 
 
+def best(seeds=10):
+    """Each method at its own of ``OWN_RATES`` for 10 epochs, seed after seed."""
+    return [
+        run
+        for run in grid(seeds, replace(COMPACT, epochs=10, precision="bfloat16"))
+        if run.settings.lr == OWN_RATES[run.settings.optimizer, run.settings.reset_gradient]
+    ]
+
+
 def swap(seeds=5):
     """The middle of the grid with AdamW, both directions x both lengths, seed after seed."""
     runs = []
@@ -262,6 +275,7 @@ STUDIES = {
     "grid": grid,
     "swap": swap,
     "tuning": tuning,
+    "best": best,
     "factors": one_change,
     "larger": larger,
     "headline": headline,
