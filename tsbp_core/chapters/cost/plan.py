@@ -19,8 +19,10 @@ ALLOCATORS = {
         "THP_MEM_ALLOC_ENABLE": "1",
     },
     "default": {},
+    "returned": {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536"},
 }
-"""Environment of the process, freed memory kept and huge pages asked for, or neither."""
+"""Environment of the process: freed memory kept and huge pages asked for, or neither, or each array
+of 64 KiB and more given back when freed. What glibc's default heap keeps differs by process."""
 
 
 def measurements(names):
@@ -47,7 +49,7 @@ def measurements(names):
     plan += [("training", "training", {"names": names}, n, "kept") for n in (1, 2)]
     plan += [("training_term", "training", {"names": PAIR}, 2, "kept")]
     plan += [
-        ("peak", "peak", {"steps": T, "shape": shape, "name": name}, 1, "default")
+        ("peak", "peak", {"steps": T, "shape": shape, "name": name}, 1, "returned")
         for T, shape in SIZES.values()
         for name in names
     ]
