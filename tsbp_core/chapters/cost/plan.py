@@ -21,8 +21,9 @@ ALLOCATORS = {
     "default": {},
     "returned": {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536"},
 }
-"""Environment of the process: freed memory kept and huge pages asked for, or neither, or each array
-of 64 KiB and more given back when freed. What glibc's default heap keeps differs by process."""
+"""Environment of the process. With "kept" freed memory stays and huge pages are asked for; with
+"returned" each array of 64 KiB and more is given back when it is freed. What glibc's default heap
+keeps differs from process to process."""
 
 
 def measurements(names):
