@@ -573,8 +573,15 @@ def test_what_chapter_10_says_in_words_is_so():
     assert said["tall-unfinished"] == said["low-unfinished"] == "3"
     assert sum(not ends[cell.name]["flat"] for cell in report.LOW) == 3
     assert (said["open-gain"], said["open-loss"]) == ("5", "2")
+    assert said["long-soft"].startswith("-3.79 [") and said["long-help"].startswith("+3.84 [")
     assert said["shallow-slower"] == "1.15 to 1.27"
     assert said["low-slower"] == said["early-harm"] == said["momentum-faster"] == "0"
+
+
+def test_unfinished_cells_are_counted_apart():
+    low, tall = ({"verdict": "equal", "gain": (0, -1, 1), "flat": flat} for flat in (False, True))
+    said = report.phrases_of_uncertainty([low, low], [tall])
+    assert (said["low-unfinished"], said["tall-unfinished"]) == (2, 0)
 
 
 def test_a_low_surrogate_with_the_term_is_compared_with_a_tall_one_without():

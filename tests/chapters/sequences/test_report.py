@@ -272,6 +272,14 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
     for cell, summary in by_cell.items():
         if (cell.peak, cell.task in ("pixels", "xor")) == ("tall", True):
             assert summary["gain"]["verdict"] == "not learnt"
+    tall = report.by_rate(found["rows"]["tall/zero/sweep"], "sgd")
+    assert all(seen.mean() < 20 for seen in tall[1.0].values())
+    assert max(tall[0.0], key=lambda rate: tall[0.0][rate].mean()) == min(tall[0.0])
+    lost = {c: s["gain"]["mean"] for c, s in by_cell.items() if c.peak == "tall"}
+    lost = {c: gain for c, gain in lost.items() if c.task in ("xor", *plan.HARD)}
+    largest = sorted(lost, key=lambda c: -abs(lost[c]))[:2]
+    assert largest == [Cell("tall", task, "zero", "adam") for task in ("xor", "pixels")]
+    assert lost[largest[0]] < 0 < lost[largest[1]]
     late = [s["speed"] for c, s in by_cell.items() if c[:2] == ("low", "xor")]
     assert [speed["verdict"] for speed in late].count("slower") == 3
     assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"

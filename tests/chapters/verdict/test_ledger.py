@@ -45,6 +45,12 @@ def test_what_wide_intervals_cannot_bear_out_is_open():
     carries = "The robustness of the toy does not carry over to a small network on CIFAR-10."
     assert found[carries] is None
     assert found["In many cases the missing term can be ignored."] is None
+    measured = {made.text: made.measured for made in ledger.claims()}
+    ignored = measured["In many cases the missing term can be ignored."]
+    assert "2.5 high, of 26: open 12, equal 11, help 2, harm 1 (8 of the equal" in ignored
+    assert "6.25 or more, of 4: harm 4 (" in ignored
+    slow = "With SGD and momentum and h no higher than the bound, the term does no harm."
+    assert "-2.03" in measured[slow] and "0.03 beyond the margin of 2" in measured[slow]
     toy = "A toy neuron trains more robustly to the learning rate with the term"
     assert found[f"{toy} (Adam)."] is True
     assert found[f"{toy} (gradient descent)."] is None

@@ -104,6 +104,7 @@ def test_methods_and_counts_stand_in_their_places(said):
     helped = sum(low > 0 for _, low, _ in effects.toy_gains("sgd", "strict"))
     assert helped != sum(low > 0 for _, low, _ in effects.toy_gains("sgd"))
     assert said["toy-sgd-strict"] == f"{helped} of 6"
+    assert said["sequences-each"] == "20"
     assert (said["default-peaks"], said["sigmoid-peak"]) == ("1 to 2", "6.25")
 
 
