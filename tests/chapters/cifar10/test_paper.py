@@ -77,6 +77,29 @@ def test_traces_and_kernel_loss_are_those_of_the_reference(rng):
     assert np.allclose(loss, reference.sum(axis=-1), rtol=1e-5)
 
 
+def test_traces_are_pooled_masked_and_read_by_the_layer_above():
+    """Written out for ``TINY``; the network pools spikes first, which comes to the same."""
+    torch.manual_seed(0)
+    net = paper_network.CIFARNet(TINY)
+    images = normalised(torch.randint(0, 256, (3, 3, 32, 32)))
+    masks = [torch.rand(3, width) * 2 for width in (16, 12)]
+    a, b, dense, above, readout = (layer for layer in net.layers if hasattr(layer, "weight"))
+
+    def fire(current):
+        return paper_network.traces(net.lif(current.unflatten(0, (5, -1))), 3.0).flatten(0, 1)
+
+    def pooled(trace):
+        return torch.nn.functional.avg_pool2d(trace, 4)
+
+    trace = pooled(fire(a(images).expand(5, -1, -1, -1, -1).flatten(0, 1)))
+    trace = pooled(fire(b(trace))).flatten(1)
+    for layer, mask in ((dense, masks[0]), (above, masks[1])):
+        trace = fire(layer(trace)) * mask.repeat(5, 1)
+    expected = net.lif(readout(trace).unflatten(0, (5, -1)))
+    assert 0 < expected.mean() < 1
+    assert torch.equal(net(images, masks), expected)
+
+
 PROGRAM = """
 import os, pathlib, sys
 from torch import distributed

@@ -17,7 +17,7 @@ class CIFARNet(nn.Module):
 
     Layers receive the traces a[t] = (1 - 1/tau_s) a[t-1] + s[t]/tau_s of the spikes below. Weights
     are drawn from PyTorch's default distribution, times ``weight_scale``, which is such that all
-    layers fire.
+    layers fire. Pooling is done before the traces: both are linear, and there are fewer of them.
     """
 
     def __init__(self, settings):
@@ -51,15 +51,17 @@ class CIFARNet(nn.Module):
             if isinstance(layer, nn.AvgPool2d):
                 x = layer(x)
                 continue
+            if i > 0:
+                x = traces(x.unflatten(0, (p.steps, -1)), p.tau_s).flatten(0, 1)
             if isinstance(layer, nn.Linear):
                 x = x.flatten(1)
             x = layer(x)
             x = x.expand(p.steps, *x.shape) if i == 0 else x.unflatten(0, (p.steps, -1))
             spikes = self.lif(x)
-            a = traces(spikes, p.tau_s)
+            x = spikes
             if isinstance(layer, nn.Linear) and masks:
-                a = a * masks.pop(0).to(a.dtype)
-            x = a.flatten(0, 1)
+                x = x * masks.pop(0).to(x.dtype)
+            x = x.flatten(0, 1)
         return spikes
 
 
@@ -67,7 +69,8 @@ def traces(spikes, tau_s):
     """Synaptic traces of spikes, [T, ...]: the recurrence, unrolled to a product with [T, T]."""
     t = torch.arange(len(spikes), dtype=torch.float64, device=spikes.device)
     unrolled = ((1 - 1 / tau_s) ** (t[:, None] - t) / tau_s).tril()
-    return torch.tensordot(unrolled.to(spikes.dtype), spikes, dims=1)
+    channels_last = spikes.movedim(2, -1)
+    return torch.tensordot(unrolled.to(spikes.dtype), channels_last, dims=1).movedim(-1, 2)
 
 
 def kernel_loss(spikes, labels, tau_s):
