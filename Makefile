@@ -107,7 +107,7 @@ sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=c
 sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (40 minutes on 2 cores, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.longer --device $(DEVICE)
 
-xor-rates:  ## One of their tasks with SGD at lower learning rates, added later (10 minutes); also pixels-, shuffled-rates
+xor-rates:  ## One of their tasks with SGD at lower learning rates, added later (10 to 45 minutes); also pixels-, shuffled-rates
 xor-rates pixels-rates shuffled-rates: $(READY)
 	$(BIN)/python -m tsbp_core.chapters.sequences.lower_rates $(@:-rates=)
 

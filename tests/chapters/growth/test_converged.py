@@ -447,9 +447,6 @@ def test_a_cell_is_summed_up():
     np.testing.assert_allclose(summary["at"][150], 10.0, atol=1e-6)
     assert summary["edge"] == [True, True] and summary["rates"] == [cell.rates[0]] * 2
     assert len(summary["by_rate"]) == 7
-    words = report.row(cell, summary)
-    assert words[:3] == ("soft", "1, 4", "+10.0 [+10.0, +10.0]")
-    assert words[3].endswith("help") and words[4].endswith(summary["speed"]["verdict"])
     assert report.count({cell.name: summary}, [cell]) == {"help": 1}
     speeds = report.count({cell.name: summary}, [cell], "speed")
     assert speeds == {summary["speed"]["verdict"]: 1}

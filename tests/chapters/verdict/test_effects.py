@@ -9,7 +9,7 @@ from tsbp_core.chapters.verdict import effects, figures
 
 
 def test_effects_have_verdicts_of_their_intervals():
-    effect = effects.Effect("task", "setting", 5, 0.4, 0.2, 0.6, "decades")
+    effect = effects.Effect("task", "setting", 1.0, 5, 0.4, 0.2, 0.6, "decades")
     assert effect.verdict == "keep"
     assert effect.text == "+0.40 [+0.20, +0.60] decades"
     assert replace(effect, low=-0.1).verdict == "open"
@@ -57,16 +57,24 @@ def test_sequences_are_those_learnt_with_adam_with_the_term_minus_without(found)
     assert tall.seeds == 35
 
 
+def test_rows_know_how_high_their_surrogate_is(found):
+    heights = {(row.task, row.setting): row.height for row in found}
+    assert heights[effects.TOY, "Adam"] == heights[effects.SMALL, "SGD, middle rates"] == 1.25
+    assert heights[effects.CHANGED, "AdamW, peak 12.5"] == 12.5
+    assert heights[effects.CHANGED, "AdamW, peak 5 soft reset"] == 5.0
+    assert heights[effects.LARGE, "AdamW, chapter 13"] == 0.625
+    named = [row for row in found if row.task in (effects.MANIFOLDS, effects.SEQUENCES)]
+    assert all(row.setting.endswith(f"peak {row.height:.3g}") for row in named)
+
+
+def test_verdicts_are_counted(found):
+    assert effects.counts([found[0], found[1], found[0]]) == {"keep": 2, "open": 1}
+
+
 def test_the_figure_draws_sizes(found):
-    """One scale a panel, and a longer line for a larger effect, however sure it is."""
+    """One scale a unit, and a longer line for a larger effect, however sure it is."""
     figure = figures.evidence(found)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [
-        "decades",
-        "points",
-        "points, one change",
-        "points, manifolds",
-        "points, sequences",
-    ]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["decades", "points"]
     drawn = [
         mark.get_xdata()[0] for ax in figure.axes for mark in ax.lines if len(mark.get_xdata()) == 1
     ]

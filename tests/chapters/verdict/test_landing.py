@@ -37,6 +37,18 @@ def test_what_people_train_with_is_not_the_twins_gradient(said):
         assert 0.2 < float(text) < 0.6
 
 
+def test_the_term_brings_it_nearer_in_direction_with_the_soft_reset_only(said):
+    (hard, soft), (hard_0, soft_0) = (
+        [float(word) for word in said[f"index-cosine{name}"].split(" and ")] for name in ("", "-0")
+    )
+    assert hard == pytest.approx(hard_0, abs=0.011) and soft > soft_0 + 0.02
+    x, loss = twin.draw()
+    truth, by_rho = twin.gradients(x, loss, twin.neuron("subtract"))
+    inner = (by_rho[0.0] * truth).sum(axis=0)
+    lengths = np.linalg.norm(by_rho[0.0], axis=0) * np.linalg.norm(truth, axis=0)
+    assert soft_0 == pytest.approx(np.median(inner / lengths), abs=0.006)
+
+
 def test_verdicts_of_low_surrogates_add_up_to_ten_cells(said):
     found = [said.get(f"index-{name}", "0") for name in ("equal", "open", "help", "harm")]
     assert sum(map(int, found)) == 10
@@ -58,6 +70,8 @@ def test_one_neuron_is_judged_with_adam_over_the_whole_map(said):
     gains = toy.gains_of_map(toy.load("map"))
     adam = {key[:2]: low > 0 for key, (_, low, _) in gains.items() if key[-1] == "adam"}
     assert said["index-toy"] == f"{sum(adam.values())} of {len(adam)}" == "21 of 25"
+    descent = [said[f"index-toy-{word}"] for word in ("helps", "hurts", "open")]
+    assert descent == ["2", "3", "20"]
     left = {key for key, helps in adam.items() if not helps}
     assert left == {("width", "0.05"), ("N", "20"), ("N", "200"), ("N", "400")}
     assert all(high > 0 for key, (_, _, high) in gains.items() if key[:2] in left and "adam" in key)

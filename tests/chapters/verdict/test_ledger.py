@@ -47,8 +47,9 @@ def test_what_wide_intervals_cannot_bear_out_is_open():
     assert found["In many cases the missing term can be ignored."] is None
     measured = {made.text: made.measured for made in ledger.claims()}
     ignored = measured["In many cases the missing term can be ignored."]
-    assert "2.5 high, of 26: open 12, equal 11, help 2, harm 1 (8 of the equal" in ignored
-    assert "6.25 or more, of 4: harm 4 (" in ignored
+    assert "30 rows with h at most 2.5 high open 16, equal 7, keep 6, drop 1: spike" in ignored
+    assert "CIFAR-10, 6 layers: open 3;" in ignored and "manifolds: equal 4, keep 1" in ignored
+    assert "Of 17 with a higher one drop 13, " in ignored
     slow = "With SGD and momentum and h no higher than the bound, the term does no harm."
     assert "-2.03" in measured[slow] and "0.03 beyond the margin of 2" in measured[slow]
     toy = "A toy neuron trains more robustly to the learning rate with the term"
@@ -59,7 +60,9 @@ def test_what_wide_intervals_cannot_bear_out_is_open():
 def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     """A dear term, one that never helps, and other rules: other verdicts."""
     before = verdicts()
-    prices = dict.fromkeys(("fused, dense", "plain autograd, dense"), (20.0, 19.0, 21.0))
+    prices = dict.fromkeys(
+        ("fused, dense", "fused, CIFARNet", "plain autograd, dense"), (20.0, 19.0, 21.0)
+    )
     monkeypatch.setattr(ledger.cost, "prices", lambda found: prices)
     worse = [(-0.1, -0.2, -0.05)] * 6
     for claims in trained_claims, cifar10_claims:
@@ -70,10 +73,9 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
     toy = "A toy neuron trains more robustly to the learning rate with the term"
     bound = "With Adam and h no higher than the bound for one step, the term does no harm."
     assert changed == {
-        "In fused code the term costs a few percent at most.",
+        "In our fused layer, five steps a kernel, the term costs a few percent at most.",
         f"{toy} (Adam).",
         f"{toy} (gradient descent).",
-        "The robustness of the toy does not carry over to a small network on CIFAR-10.",
         "With spike times and h at most 2.5 high, keep the term, for what is learnt in the end "
         "(three layers).",
         "With spike times and h at most 2.5 high, keep the term, for speed (three layers).",
@@ -83,13 +85,15 @@ def test_whether_a_claim_holds_follows_the_results(monkeypatch):
 
 
 def test_robustness_is_compared_with_the_toys_of_the_same_kind(monkeypatch):
-    """AdamW's width is below zero, SGD's from -0.08 to 0.08."""
+    """AdamW's width is below zero, SGD's from -0.08 to 0.08; the least sure toy counts."""
     grid = cifar10_claims.outcomes.collect("grid")
-    for adam, sgd, holds in (0.0, 0.1, True), (0.0, 0.0, None), (-0.2, 0.1, False):
-        gains = {"adam": [(0.3, adam, 0.4)], "sgd": [(0.3, sgd, 0.4)]}
+    for adam, sgd, holds in (0.0, 0.1, True), (0.0, 0.0, None), (-0.2, -0.2, None):
+        gains = {"adam": [(0.4, 0.3, 0.5), (0.3, adam, 0.4)], "sgd": [(0.3, sgd, 0.4)]}
         monkeypatch.setattr(cifar10_claims, "toy_gains", gains.get)
         made = cifar10_claims.of_chapter_7(grid)[1]
         assert "carry over" in made.text and made.holds is holds
+    monkeypatch.setattr(cifar10_claims.outcomes, "gain", lambda pair: (0.5, 0.45, 0.6))
+    assert cifar10_claims.of_chapter_7(grid)[1].holds is False
 
 
 def test_what_carries_the_cost_of_adamw_follows_both_intervals(monkeypatch):

@@ -51,6 +51,13 @@ def test_names_take_the_rows_they_say(rows):
     assert "decades" in found["toy-sgd"]
 
 
+def test_low_rows_are_counted(rows, said):
+    low = [row.verdict for row in rows if row.height <= 2.5]
+    assert said["low-rows"] == str(len(low)) == "30"
+    for verdict in ("equal", "keep", "drop", "open"):
+        assert said[f"low-rows-{verdict}"] == str(low.count(verdict))
+
+
 def test_the_larger_networks_equivalence_is_open_once_corrected(said):
     assert said["larger-adamw"] == "open"
     pairs = outcomes.pairs(outcomes.collect("larger"), by=lambda run: run.condition)
@@ -104,7 +111,9 @@ def test_methods_and_counts_stand_in_their_places(said):
     helped = sum(low > 0 for _, low, _ in effects.toy_gains("sgd", "strict"))
     assert helped != sum(low > 0 for _, low, _ in effects.toy_gains("sgd"))
     assert said["toy-sgd-strict"] == f"{helped} of 6"
-    assert said["sequences-each"] == "20"
+    assert [said[f"sequences-{part}"] for part in ("tall-harm", "tall-learnt")] == ["6", "7"]
+    assert [said[f"sequences-{kind}-help"] for kind in ("soft", "hard")] == ["6", "3"]
+    assert (said["toy-map-adam"], said["toy-map-sgd"]) == ("21 of 25", "2 of 25")
     assert (said["default-peaks"], said["sigmoid-peak"]) == ("1 to 2", "6.25")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from tsbp_core.chapters.cifar10 import plan
 from tsbp_core.page.style import FAINT, INK, RESET, STYLES, axes
 
 
@@ -52,6 +53,24 @@ def differences_by_rate(by_optimizer, interval, margin):
         ticks = (-10, -1, -margin, 0, margin, 1, 10)
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     panels[0].set_ylabel("with − without (points)")
+    return figure
+
+
+def held_out_curves(by_optimizer, own):
+    """Accuracy on held-out images against epochs, means over seeds; thick: a method's own rate.
+
+    ``by_optimizer``: as ``tuned.curves`` has them; ``own``: rates by optimiser and rho.
+    """
+    figure, panels = axes(1, len(by_optimizer), height=3.2, sharey=True)
+    for ax, (name, by_rho), key in zip(panels, by_optimizer.items(), plan.RATES, strict=True):
+        for rho, by_rate in by_rho.items():
+            for rate, seen in by_rate.items():
+                thick = rate == own[key, rho]
+                style = STYLES[rho] if thick else {"color": STYLES[rho]["color"], "linewidth": 0.6}
+                ax.plot(1 + np.arange(len(seen)), seen.mean(axis=1), **style)
+        ax.set(xlabel="epochs", title=name, ylim=(35, 85))
+    panels[0].set_ylabel("held-out accuracy (%)")
+    panels[0].legend(loc="lower right", fontsize=10)
     return figure
 
 

@@ -51,7 +51,7 @@ def of_surrogates(document):
         "norse-h": " and ".join(sorted({f"{height:.2f}" for height in odd["alpha"].values()})),
         "norse-alphas": ", ".join(odd["alpha"]),
         "norse-meant": f"{1 / (1 + 100 * 0.1) ** 2:.4f}",
-        "nan-below": f"{-odd['sigmoid is NaN below']:.2f}",
+        "nan-below": f"{-odd['sigmoid is NaN below']:.1f}",
         "triangular": f"{shapes['snnTorch']['triangular']['lowest']:.0f}",
     }
 

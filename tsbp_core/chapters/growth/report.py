@@ -14,7 +14,11 @@ from tsbp_core.lab.conditions import KINDS
 from tsbp_core.lab.statistics import interval_text
 
 LOW = [cell for cell in plan.MAIN if cell.height <= verdicts.LOW]
+MILD = [cell for cell in LOW if cell.height == 1.0 and cell.slope <= 10]
 TALL = [cell for cell in plan.MAIN if cell.height >= verdicts.TALL]
+
+EDGE = plan.Cell("area", 50, "subtract", decay=0.9, threshold=0.5)
+"""Of "near": its best rate with the term is the lowest."""
 
 
 def count(by_name, cells, of="ends"):
@@ -24,18 +28,6 @@ def count(by_name, cells, of="ends"):
         Counter(
             s["verdict"] if of == "ends" else s["speed"]["verdict"] for s in summaries
         ).most_common()
-    )
-
-
-def row(cell, summary):
-    """A cell's outcomes as words: reset, height and slope of h, gains, verdicts, updates."""
-    ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*summary["speed"]["ratio"])
-    return (
-        KINDS[cell.reset],
-        f"{cell.height:.3g}, {cell.slope:.3g}",
-        interval_text(*summary["at"][150], 1),
-        f"{interval_text(*summary['gain'], 1)} {summary['verdict']}",
-        f"{ratio} {summary['speed']['verdict']}",
     )
 
 
@@ -133,6 +125,7 @@ def phrases(ends, near, momentum):
         "long-soft": end_text(ends, "area", 10, "subtract", steps=200),
     }
     said |= phrases_of_uncertainty(low, tall) | phrases_of_momentum(momentum)
+    said |= phrases_of_rates(ends, near)
     said |= phrases_of_reset(ends, "subtract") | phrases_of_reset(ends, "zero")
     return {key: str(value) for key, value in said.items()}
 
@@ -145,6 +138,15 @@ def phrases_of_uncertainty(low, tall):
         "open-loss": sum(least <= -plan.MARGIN for _, least, _ in still_open),
         "low-unfinished": sum(not s["flat"] for s in low),
         "tall-unfinished": sum(not s["flat"] for s in tall),
+    }
+
+
+def phrases_of_rates(ends, near):
+    """Gains at the smallest rate, and what lies at an edge of the grid."""
+    return {
+        "slow-rates": between([ends[cell.name]["by_rate"][0][0] for cell in MILD], "{:+.1f}"),
+        "near-edge": f"{near[EDGE.name]['rates'][0]:g}",
+        "near-edge-loss": interval_text(*near[EDGE.name]["gain"], 1),
     }
 
 

@@ -4,7 +4,8 @@ Read from the results files. All intervals are Student's t over paired seeds, co
 the number of rows, by Bonferroni, so that all of them hold at once with 95 % confidence.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from tsbp_core.chapters.cifar10 import plan as cifar10_plan
 from tsbp_core.chapters.growth import plan, verdicts
 from tsbp_core.chapters.sequences import outcomes as sequences
 from tsbp_core.chapters.sequences import report
+from tsbp_core.chapters.toy import experiment
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Condition
 from tsbp_core.lab import conditions
@@ -37,10 +39,14 @@ MARGINS = {
 
 @dataclass(frozen=True)
 class Effect:
-    """What keeping the term changes in one setting: mean and interval, in a unit."""
+    """What keeping the term changes in one setting: mean and interval, in a unit.
+
+    ``height``: of h at the threshold, which is 1 in all of them.
+    """
 
     task: str
     setting: str
+    height: float
     seeds: int
     mean: float
     low: float
@@ -84,12 +90,17 @@ def gain_by_change():
     }
 
 
+def height(lif):
+    """h at the threshold."""
+    return lif.surrogate.scale
+
+
 def toy_rows():
     """Decades of learning rate that work, for the random target and the hard reset."""
     for optimizer, name in (("adam", "Adam"), ("sgd", "gradient descent")):
         pair = conditions.pair(toy.load("wide"), Condition("zero", "random", optimizer, 1.0))
         widths = (toy.per_seed(result)["width"] for result in pair)
-        yield TOY, name, np.subtract(*widths), "decades"
+        yield TOY, name, height(experiment.NEURON), np.subtract(*widths), "decades"
 
 
 def cifar10_rows():
@@ -102,20 +113,23 @@ def cifar10_rows():
     runs = cifar10.collect("grid")
     tables = {key: cifar10.by_rate(runs, key) for key in names}
     larger = cifar10.collect("larger")
+    usual = height(cifar10_plan.COMPACT.neuron())
     for task, found in ((SMALL, runs), (LARGE, larger)):
         for key, name in names.items():
             values = paired(cifar10.primary(found, key))
-            yield task, f"{name}, middle rates", values, "points"
+            yield task, f"{name}, middle rates", usual, values, "points"
         if task == SMALL:
             for key, name in names.items():
                 losses = cifar10.by_rate(runs, key, cifar10.train_loss)
                 values = paired(cifar10.own_best(tables[key], losses))
-                yield task, f"{name}, each at its best rate", values, "points"
+                yield task, f"{name}, each at its best rate", usual, values, "points"
     headline = cifar10.collect("headline")
     values = paired(cifar10.pairs(headline)[""])
-    yield LARGE, "AdamW, chapter 13", values, "points"
+    yield LARGE, "AdamW, chapter 13", height(cifar10_plan.HEADLINE.neuron()), values, "points"
     for name, pair in cifar10.by_change(cifar10.collect("factors")).items():
-        yield CHANGED, f"AdamW, {name.replace('-', ' ')}", paired(pair), "points"
+        changed = replace(cifar10_plan.COMPACT, **cifar10_plan.CHANGES[name])
+        words = f"AdamW, {name.replace('-', ' ')}"
+        yield CHANGED, words, height(changed.neuron()), paired(pair), "points"
 
 
 def manifold_rows():
@@ -132,6 +146,7 @@ def manifold_rows():
             yield (
                 MANIFOLDS,
                 f"{layers}, {name}, peak {cell.height:.3g}",
+                cell.height,
                 ends[0] - ends[1],
                 "points",
             )
@@ -142,11 +157,11 @@ def sequence_rows():
     found = report.load()
     for cell, summary in report.cells(found).items():
         if cell.optimizer == "adam" and summary["gain"]["verdict"] != "not learnt":
-            height = cell.group.lif.surrogate.scale
+            own = height(cell.group.lif)
             words = report.TITLES[cell.task].replace(",", ""), report.KINDS[cell.reset]
             final = report.final(found, cell.group)
             values = sequences.gains(final, cell.optimizer)
-            yield SEQUENCES, f"{', '.join(words)}, peak {height:.3g}", values, "points"
+            yield SEQUENCES, f"{', '.join(words)}, peak {own:.3g}", own, values, "points"
 
 
 def effects():
@@ -157,11 +172,17 @@ def effects():
         Effect(
             task,
             setting,
+            height,
             len(paired),
             float(np.mean(paired)),
             *map(float, t_interval(paired, level)),
             unit,
             MARGINS[task],
         )
-        for task, setting, paired, unit in rows
+        for task, setting, height, paired, unit in rows
     ]
+
+
+def counts(effects):
+    """How many have each verdict, the most frequent first."""
+    return dict(Counter(effect.verdict for effect in effects).most_common())

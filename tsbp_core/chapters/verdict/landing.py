@@ -11,6 +11,7 @@ from tsbp_core.chapters.gradient import twin
 from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Condition
+from tsbp_core.chapters.verdict.claim import signs
 from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import interval_text
 
@@ -19,19 +20,21 @@ def of_gradients():
     """The check by differences; how far training's gradient is from the twin's, medians."""
     x = np.random.default_rng(7).normal(0.3, 0.5, (100, 1))
     checked = gradcheck.check(x, LIF(surrogate=surrogates.Sigmoid(0.2)), method="complex")
-    apart = []
+    apart = {1.0: [], 0.0: []}
     for reset in ("zero", "subtract"):
         exact, by_rho = twin.gradients(*twin.draw(), twin.neuron(reset))
-        apart.append(compare(exact, by_rho[1.0]))
-    error, cosine = (
-        " and ".join(f"{np.median(found[key]):.2f}" for found in apart)
-        for key in ("error", "cosine")
-    )
+        for rho, found in apart.items():
+            found.append(compare(exact, by_rho[rho]))
+
+    def medians(key, rho):
+        return " and ".join(f"{np.median(found[key]):.2f}" for found in apart[rho])
+
     return {
         "index-with": f"{checked.with_term:.0e}",
         "index-without": f"{checked.without_term:.1f}",
-        "index-apart": error,
-        "index-cosine": cosine,
+        "index-apart": medians("error", 1.0),
+        "index-cosine": medians("cosine", 1.0),
+        "index-cosine-0": medians("cosine", 0.0),
     }
 
 
@@ -40,9 +43,15 @@ def of_toy_and_cost():
     usual = Condition("zero", "random", "adam", 1.0)
     gain = toy.gain(*conditions.pair(toy.load("main"), usual))
     prices = cost.prices(results.load("overhead")["results"])
-    mapped = [gain for key, gain in toy.gains_of_map(toy.load("map")).items() if key[-1] == "adam"]
+    mapped = toy.gains_of_map(toy.load("map"))
+    adam, descent = (
+        signs([gain for key, gain in mapped.items() if key[-1] == name]) for name in ("adam", "sgd")
+    )
     return {
-        "index-toy": f"{sum(low > 0 for _, low, _ in mapped)} of {len(mapped)}",
+        "index-toy": f"{adam[0]} of {adam[2]}",
+        "index-toy-helps": str(descent[0]),
+        "index-toy-hurts": str(descent[1]),
+        "index-toy-open": str(descent[2] - descent[0] - descent[1]),
         "index-gain": "{:.2f} [{:.2f}, {:.2f}]".format(*gain),
         "index-price": cost.percent(prices["fused, dense"]),
         "index-price-plain": cost.percent(prices["plain autograd, dense"]),

@@ -8,8 +8,8 @@ from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.growth import verdicts
 from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.verdict import cifar10_claims as images
+from tsbp_core.chapters.verdict import effects, sequence_claims
 from tsbp_core.chapters.verdict import measured_claims as measured
-from tsbp_core.chapters.verdict import sequence_claims
 from tsbp_core.chapters.verdict import trained_claims as trained
 from tsbp_core.lab import results
 
@@ -19,7 +19,7 @@ def claims():
     prices = cost.prices(results.load("overhead")["results"])
     studies, long, recurrent = cifar10.load(), verdicts.by_family(), sequences.load()
     return [
-        *trained.of_the_paper(studies.grid, prices, long, recurrent),
+        *trained.of_the_paper(studies.grid, prices, effects.effects()),
         *trained.of_chapter_5(),
         *images.of_chapter_7(studies.grid),
         *images.of_chapter_7_changes(),

@@ -12,11 +12,12 @@ from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.growth.plan import MAIN, Cell, family
 from tsbp_core.chapters.sequences import added
 from tsbp_core.chapters.sequences import report as sequences
-from tsbp_core.chapters.sequences.plan import RESETS
+from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy import presets
 from tsbp_core.chapters.verdict import effects as settings
 from tsbp_core.chapters.verdict.claim import signs
 from tsbp_core.lab import results
+from tsbp_core.lab.conditions import KINDS
 from tsbp_core.lab.statistics import interval_text
 
 MEMBRANES = np.linspace(-5, 5, 1001)
@@ -32,8 +33,15 @@ def of_effects(effects):
     """Rows of the first figure; ``effects``: ``effects.effects()``."""
     said = {key(effect): effect.text.removesuffix(" points") for effect in effects}
     adam, descent = (effect.text for effect in effects if effect.task == settings.TOY)
+    low = [effect for effect in effects if effect.height <= verdicts.LOW]
+    said |= {f"low-rows-{verdict}": str(n) for verdict, n in settings.counts(low).items()}
     larger = next(effect for effect in effects if effect.task == settings.LARGE)
-    return said | {"toy-adam": adam, "toy-sgd": descent, "larger-adamw": larger.verdict}
+    return said | {
+        "low-rows": str(len(low)),
+        "toy-adam": adam,
+        "toy-sgd": descent,
+        "larger-adamw": larger.verdict,
+    }
 
 
 def of_rates():
@@ -125,7 +133,13 @@ def of_toy():
     """One neuron: decades with a tall surrogate, the playground's third button; cases with SGD."""
     made = results.load("toy-presets")["results"]
     helps, _, cases = signs(settings.toy_gains("sgd", "strict"))
+    mapped = toy.gains_of_map(toy.load("map"), "width")
+    by_optimizer = {
+        name: signs([gain for key, gain in mapped.items() if key[-1] == name])
+        for name in ("adam", "sgd")
+    }
     return {
+        **{f"toy-map-{name}": f"{up} of {n}" for name, (up, _, n) in by_optimizer.items()},
         "toy-tall": interval_text(*presets.gain(made, presets.TALL)),
         "toy-sgd-strict": f"{helps} of {cases}",
     }
@@ -144,19 +158,26 @@ def of_sequences():
     """Verdicts of the recurrent networks' cells, corrected as their plan says."""
     found = sequences.load()
     by_cell = sequences.cells(found)
-    resets = {
-        reset: sequences.tally({c: s for c, s in by_cell.items() if c.reset == reset}, "low")
-        for reset in RESETS
-    }
     return {
         "sequences-low": sequences.tally(by_cell, "low"),
         "sequences-speed": sequences.tally(by_cell, "low", "speed"),
         "sequences-tall": sequences.tally(by_cell, "tall"),
         "sequences-longer": added.of_longer(added.longer_ends(added.longer(), found))["longer"],
-        "sequences-soft": resets["subtract"],
-        "sequences-hard": resets["zero"],
-        "sequences-each": str(len(sequences.CELLS) // 2),
+        **of_sequence_counts(by_cell),
     }
+
+
+def of_sequence_counts(by_cell):
+    """How many cells are harmed, tall, of those learnt, and helped, low, by reset."""
+    tall = sequences.verdicts(by_cell, "tall")
+    said = {
+        "sequences-tall-harm": str(tall.count("harm")),
+        "sequences-tall-learnt": str(len(tall) - tall.count("not learnt")),
+    }
+    for reset, kind in KINDS.items():
+        own = {cell: summary for cell, summary in by_cell.items() if cell.reset == reset}
+        said[f"sequences-{kind}-help"] = str(sequences.verdicts(own, "low").count("help"))
+    return said
 
 
 def phrases(effects):

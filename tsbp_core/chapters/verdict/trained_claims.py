@@ -6,28 +6,36 @@ from tsbp_core.chapters.growth import outcomes as growth
 from tsbp_core.chapters.growth import plan, report, verdicts
 from tsbp_core.chapters.growth.outcomes import RATES as DEPTHS
 from tsbp_core.chapters.growth.outcomes import STEPS, Shape
-from tsbp_core.chapters.sequences import report as sequences
+from tsbp_core.chapters.sequences import data
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Arm
 from tsbp_core.chapters.verdict.claim import Claim, both, no_harm, no_more_than, signs, tally
-from tsbp_core.chapters.verdict.effects import toy_gains
+from tsbp_core.chapters.verdict.effects import counts, toy_gains
 from tsbp_core.lab.statistics import interval_text
 
+FIGURE = (
+    "toy-wide",
+    *(f"cifar10-{study}" for study in ("grid", "larger", "headline", "factors")),
+    "growth-converged",
+    *(f"sequences/{task}" for task in data.TASKS),
+)
+"""Results that chapter 14's first figure is made of."""
 TOYS = {"adam": "Adam", "sgd": "gradient descent"}
 
 
-def of_the_paper(grid, prices, long, found):
-    """The paper's; runs of chapter 7, prices of 8, families of 10 and results of 11."""
+def of_the_paper(grid, prices, effects):
+    """The paper's; runs of chapter 7, prices of 8, and ``effects.effects()``."""
     primary = [cifar10.gain(cifar10.primary(grid, key)) for key in RATES]
     tables = {key: cifar10.by_rate(grid, key) for key in RATES}
     losses = {key: cifar10.by_rate(grid, key, cifar10.train_loss) for key in RATES}
     best = [cifar10.gain(cifar10.own_best(tables[key], losses[key])) for key in RATES]
     fused, plain = prices["fused, dense"], prices["plain autograd, dense"]
-    ends = long["verdict"]
-    low = [cell for cell in plan.family("verdict") if cell.height <= verdicts.LOW]
-    seen = [f"of {len(cells)}: {tally(report.count(ends, cells))}" for cells in (low, report.TALL)]
-    one = report.count(ends, [cell for cell in low if cell.depth == 1])["equal"]
-    recurrent = sequences.tally(sequences.cells(found), "low")
+    low = [effect for effect in effects if effect.height <= verdicts.LOW]
+    tall = [effect for effect in effects if effect.height > verdicts.LOW]
+    by_task = {
+        task.removesuffix(", in the end"): tally(counts([e for e in low if e.task == task]))
+        for task in dict.fromkeys(effect.task for effect in low)
+    }
     return [
         *(_of_the_toy(optimizer, name) for optimizer, name in TOYS.items()),
         Claim(
@@ -49,11 +57,11 @@ def of_the_paper(grid, prices, long, found):
         Claim(
             "the paper",
             "In many cases the missing term can be ignored.",
-            f"what keeping it does in the end. Manifolds, h at most 2.5 high, {seen[0]} ({one} of "
-            f"the equal ones have one layer); three layers, 6.25 or more, {seen[1]} (corrected for "
-            f"{len(ends)} looks). Recurrent networks, low surrogate: {recurrent}. How many are "
-            "many is a judgement",
-            ("growth-converged", *(f"sequences/{task}" for task in found)),
+            f"of the first figure's {len(low)} rows with h at most 2.5 high {tally(counts(low))}: "
+            + "; ".join(f"{task}: {words}" for task, words in by_task.items())
+            + f". Of {len(tall)} with a higher one {tally(counts(tall))}. How many are many is a "
+            "judgement",
+            FIGURE,
             None,
         ),
     ]
