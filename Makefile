@@ -79,7 +79,7 @@ toy-presets: $(READY)  ## What the playground's presets give with 100 seeds (a m
 cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factors, larger, headline, ...)
 	$(BIN)/python -m tsbp_core.chapters.cifar10.study $(STUDY) --jobs $(JOBS)
 
-quarter: $(READY)  ## The paper's network and loss at a quarter of its width, five pairs (a GPU; on 2 cores days, resumable)
+quarter: $(READY)  ## The paper's network and loss at a quarter of its width, five pairs (a GPU; on 2 cores about 8 hours, estimated, resumable)
 	@for seed in 0 1 2 3 4; do for rho in 1 0; do \
 	    $(BIN)/python -m tsbp_core.chapters.cifar10.paper --preset quarter --rho $$rho --seed $$seed || exit 1; \
 	done; done

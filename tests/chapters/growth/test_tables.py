@@ -96,7 +96,8 @@ def test_committed_cells_at_an_edge_are_those_that_the_text_names():
 
 def test_rates_that_the_text_names():
     families = verdicts.by_family()
-    said = report.phrases_of_rates(families["verdict"], families["near"])
+    said = report.phrases_of_rates(*families.values())
     assert said["near-edge"] == "0.000625" and said["near-edge-loss"] == "-42.4 [-47.4, -37.4]"
+    assert said["slow-momentum"] == "48"
     first = [families["verdict"][cell.name]["by_rate"][0][0] for cell in report.MILD]
     assert len(first) == 4 and said["slow-rates"] == f"{min(first):+.1f} to {max(first):+.1f}"

@@ -113,7 +113,9 @@ def test_methods_and_counts_stand_in_their_places(said):
     assert said["toy-sgd-strict"] == f"{helped} of 6"
     assert [said[f"sequences-{part}"] for part in ("tall-harm", "tall-learnt")] == ["6", "7"]
     assert [said[f"sequences-{kind}-help"] for kind in ("soft", "hard")] == ["6", "3"]
-    assert (said["toy-map-adam"], said["toy-map-sgd"]) == ("21 of 25", "2 of 25")
+    assert (said["toy-map-adam"], said["toy-map-sgd"]) == ("21 of 24", "2 of 24")
+    assert said["toy-map-sgd-strict"] == "21 of 24"
+    assert (said["rows-low"], said["rows-tall"]) == ("92", "48")
     assert (said["default-peaks"], said["sigmoid-peak"]) == ("1 to 2", "6.25")
 
 

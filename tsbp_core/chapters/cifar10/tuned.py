@@ -63,6 +63,9 @@ def phrases(tuning):
         said[f"tuned-{key}-gain"] = " and ".join(f"{gain:+.2f}" for gain in ends[0] - ends[1])
         said |= {f"tuned-{key}-rate-{rho:g}": f"{rate:g}" for rho, rate in own.items()}
         said[f"tuned-{key}-ends"] = " and ".join(f"{end.mean():.1f}" for end in ends)
-        largest = (tables[1.0] - tables[0.0])[:, -1]
-        said[f"tuned-{key}-largest"] = " and ".join(f"{gain:+.1f}" for gain in largest)
+        gains = tables[1.0] - tables[0.0]
+        for name, at in (("smallest", 0), ("largest", -1)):
+            said[f"tuned-{key}-{name}"] = " and ".join(f"{gain:+.1f}" for gain in gains[:, at])
+        below = (gains.mean(axis=0) < 0).sum()
+        said[f"tuned-{key}-below"] = "all" if below == len(rates) else f"{below} of {len(rates)}"
     return said

@@ -125,7 +125,7 @@ def phrases(ends, near, momentum):
         "long-soft": end_text(ends, "area", 10, "subtract", steps=200),
     }
     said |= phrases_of_uncertainty(low, tall) | phrases_of_momentum(momentum)
-    said |= phrases_of_rates(ends, near)
+    said |= phrases_of_rates(ends, near, momentum)
     said |= phrases_of_reset(ends, "subtract") | phrases_of_reset(ends, "zero")
     return {key: str(value) for key, value in said.items()}
 
@@ -141,10 +141,13 @@ def phrases_of_uncertainty(low, tall):
     }
 
 
-def phrases_of_rates(ends, near):
+def phrases_of_rates(ends, near, momentum):
     """Gains at the smallest rate, and what lies at an edge of the grid."""
+    cells = [cell for cell in plan.family("momentum") if cell.height == 1.0]
+    low_peak = min(mean for cell in cells for mean, *_ in momentum[cell.name]["by_rate"])
     return {
         "slow-rates": between([ends[cell.name]["by_rate"][0][0] for cell in MILD], "{:+.1f}"),
+        "slow-momentum": f"{-low_peak:.0f}",
         "near-edge": f"{near[EDGE.name]['rates'][0]:g}",
         "near-edge-loss": interval_text(*near[EDGE.name]["gain"], 1),
     }

@@ -117,6 +117,7 @@ def of_spike_times(ends, momentum):
         "rates-gains": report.between(usual, "{:+.1f}"),
         "rates-worse": str(sum(mean < 0 for mean in sgd)),
         "rates-sgd": str(len(sgd)),
+        "rates-sgd-most": f"{-min(sgd):.0f}",
         "untuned": report.between([lost[cell] for cell in MAIN if cell.height >= 5]),
         "untuned-low": f"{max(lost[cell] for cell in report.LOW):.1f}",
         **report.phrases_of_width(cells),
@@ -129,17 +130,25 @@ def untuned(record):
     return (ends[1] - verdicts.end(record["test"])[1, rate]).mean()
 
 
+def of_map(optimizer, outcome):
+    """In how many conditions with a surrogate that is not tall one neuron's range is wider."""
+    gains = [
+        gain
+        for (factor, level, own), gain in toy.gains_of_map(toy.load("map"), outcome).items()
+        if own == optimizer and (factor, level) != ("width", "0.05")
+    ]
+    helps, _, cases = signs(gains)
+    return f"{helps} of {cases}"
+
+
 def of_toy():
     """One neuron: decades with a tall surrogate, the playground's third button; cases with SGD."""
     made = results.load("toy-presets")["results"]
     helps, _, cases = signs(settings.toy_gains("sgd", "strict"))
-    mapped = toy.gains_of_map(toy.load("map"), "width")
-    by_optimizer = {
-        name: signs([gain for key, gain in mapped.items() if key[-1] == name])
-        for name in ("adam", "sgd")
-    }
     return {
-        **{f"toy-map-{name}": f"{up} of {n}" for name, (up, _, n) in by_optimizer.items()},
+        "toy-map-adam": of_map("adam", "width"),
+        "toy-map-sgd": of_map("sgd", "width"),
+        "toy-map-sgd-strict": of_map("sgd", "strict"),
         "toy-tall": interval_text(*presets.gain(made, presets.TALL)),
         "toy-sgd-strict": f"{helps} of {cases}",
     }
@@ -168,12 +177,15 @@ def of_sequences():
 
 
 def of_sequence_counts(by_cell):
-    """How many cells are harmed, tall, of those learnt, and helped, low, by reset."""
+    """How many cells are harmed, tall, and helped, low; accuracies on the rows with the term."""
     tall = sequences.verdicts(by_cell, "tall")
     said = {
         "sequences-tall-harm": str(tall.count("harm")),
         "sequences-tall-learnt": str(len(tall) - tall.count("not learnt")),
     }
+    for peak in ("low", "tall"):
+        rows = by_cell[sequences.Cell(peak, "rows", "subtract", "adam")]
+        said[f"rows-{peak}"] = f"{rows['ends'][0]:.0f}"
     for reset, kind in KINDS.items():
         own = {cell: summary for cell, summary in by_cell.items() if cell.reset == reset}
         said[f"sequences-{kind}-help"] = str(sequences.verdicts(own, "low").count("help"))
