@@ -39,6 +39,8 @@ def test_the_sweep_is_read_by_rate_and_rho(made):
 
 def test_the_table_marks_the_best_rate_of_each_method(made):
     rows = tuned.sweep_table(made).split("<tr>")[2:]
+    head = tuned.sweep_table(made).split("</tr>")[0]
+    assert head.index("with, %") < head.index("without, %") < head.index("gain of each")
     assert len(rows) == sum(map(len, plan.TUNING_RATES.values()))
     assert "<td>0.01</td><td>80.12*</td><td>80.12*</td><td>+0.00 and +0.00<" in rows[2]
     assert "<td>0.1</td><td>79.62*</td><td>79.65</td><td>-0.02 and -0.02<" in rows[6]
@@ -69,5 +71,12 @@ def test_the_own_rate_is_drawn_thick(made):
     }
     assert set(thick) == {STYLES[rho]["color"] for rho in plan.RHOS}
     assert thick[STYLES[1.0]["color"]] == pytest.approx([39.8125, 79.625])
+    assert thick[STYLES[0.0]["color"]] == pytest.approx([40.0625, 80.125])
     assert len(adamw.lines) == 2 * len(plan.TUNING_RATES["adamw"])
+    for ax in figure.axes:
+        colours = [line.get_color() for line in ax.lines]
+        assert all(colours.count(STYLES[rho]["color"]) == len(colours) / 2 for rho in plan.RHOS)
+        assert all(list(line.get_xdata()) == [1, 2] for line in ax.lines)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["AdamW", "SGD with momentum"]
+    assert adamw.get_ylabel().startswith("held-out") and adamw.get_ylim()[1] > 82
     plt.close(figure)

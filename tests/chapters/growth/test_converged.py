@@ -16,6 +16,7 @@ from tsbp_core.chapters.growth import (
 )
 from tsbp_core.chapters.growth import study as growth
 from tsbp_core.lab import results
+from tsbp_core.lab.statistics import interval_text, t_interval
 from tsbp_core.neuron import LIF
 
 SMALL = manifolds.Task(
@@ -600,6 +601,14 @@ def test_a_low_surrogate_with_the_term_is_compared_with_a_tall_one_without():
     assert said["wider-hard"] == "+10.00 [+10.00, +10.00]"
     assert said["wider-soft"] == "+15.00 [+15.00, +15.00]"
     assert said["narrow-hard"] == said["narrow-soft"] == "+5.00 [+5.00, +5.00]"
+    low = cells[plan.Cell("area", 4, "zero").name]
+    for seed, by_method in low.items():
+        for part in ("validation", "test"):
+            ends = [[10 * (90 + int(seed))] * len(plan.POINTS)] * 7
+            by_method[part] = [ends, by_method[part][1]]
+    paired = np.array([10, 10.9, 11.8])  # the tall ones end at 80, 80.1 and 80.2
+    expected = paired.mean(), *t_interval(paired, 1 - 0.05 / 4)
+    assert report.phrases_of_width(cells)["wider-hard"] == interval_text(*expected)
     committed = report.phrases_of_width(verdicts.load())
     assert min(float(committed[f"wider-{kind}"].split()[0]) for kind in ("soft", "hard")) > 4
     assert max(float(committed[f"narrow-{kind}"].split()[0]) for kind in ("soft", "hard")) < 2

@@ -45,6 +45,40 @@ def test_marks_say_unfinished_and_edge():
     assert tables.end(summary(0)) == "+0.0 [-1.0, +1.0] help"
     assert tables.end(summary(1)) == "+1.0 [+0.0, +2.0] help†"
     assert tables.end(summary(2)) == "+2.0 [+1.0, +3.0] help*"
+    assert tables.end(summary(0) | {"edge": [True, False]}).endswith("help*")
+    both = summary(1) | {"edge": [True, True]}
+    assert tables.end(both).endswith("help†*")
+
+
+def test_blocks_have_the_titles_of_their_cells():
+    found = dict(tables.blocks(made()))
+    fits = {
+        "three layers": lambda c: (c.depth, c.steps, c.optimizer) == (3, 50, "adam"),
+        "one layer": lambda c: c.depth == 1,
+        "three layers, 200 steps": lambda c: c.steps == 200,
+        "three layers, other λ and θ": lambda c: (c.decay, c.threshold) != (0.9, 1.0),
+        "three layers, SGD with momentum": lambda c: c.optimizer == "sgd",
+    }
+    assert [*found] == [*fits]
+    assert all(fits[title](cell) for title, cells in found.items() for cell, _ in cells)
+
+
+def heads(table):
+    """The texts of a table's head."""
+    return re.findall("<th>(.*?)</th>", table.split("</tr>")[0])
+
+
+def test_heads_stand_above_their_columns():
+    families, first = made(), "reset, height, slope"
+    main = tables.main_table(families["verdict"])
+    assert heads(main) == [first, "after 150", "in the end", "ratio of updates"]
+    ends = tables.ends_table(families)
+    assert heads(ends) == [first, "right, %", "in the end", "ratio of updates", "never"]
+    early = heads(tables.early_table(families))
+    assert early == [first, "after 150", "after 300", "after 600", "mean of all"]
+    rates = tables.rates_table(families)
+    assert heads(rates)[:2] == [first, "gain at each rate"]
+    assert {row.count("<td>") for row in rates.split("<tr>")[1:]} == {0, 9}
 
 
 def test_the_main_table_has_its_cells_in_order():
@@ -71,7 +105,7 @@ def test_columns_of_all_cells():
     families = made()
     ends, early = (cells_of(table(families)) for table in (tables.ends_table, tables.early_table))
     assert ends[3][1:3] == ["70.0 and 62.0", "+2.0 [+1.0, +3.0] help*"]
-    assert ends[3][4] == "3 and 2"
+    assert ends[3][3:] == ["0.50 [0.40, 0.62] faster", "3 and 2"]
     gains = ["+1.0 [+0.0, +2.0]", "+3.0 [+2.0, +4.0]", "+5.0 [+4.0, +6.0]", "+7.0 [+6.0, +8.0]"]
     assert early[3][1:] == gains
 

@@ -1,11 +1,15 @@
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
-from tsbp_core.chapters.cifar10 import plan
+from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.growth import plan as growth_plan
+from tsbp_core.chapters.growth import verdicts as growth_verdicts
 from tsbp_core.chapters.sequences import report
 from tsbp_core.chapters.verdict import effects, figures
+from tsbp_core.page.style import MARKS
 
 
 def test_effects_have_verdicts_of_their_intervals():
@@ -80,4 +84,47 @@ def test_the_figure_draws_sizes(found):
     ]
     assert drawn == [effect.mean for effect in found]
     assert all(ax.get_xscale() == "linear" for ax in figure.axes)
+    points = figure.axes[1]
+    rows = [effect for effect in found if effect.unit == "points"]
+    assert [label.get_text() for label in points.get_yticklabels()][:1] == [
+        "CIFAR-10, 4 layers: AdamW, middle rates"
+    ]
+    assert [float(text.get_text().split(" [")[0]) for text in points.texts] == [
+        round(effect.mean, 2) for effect in rows
+    ]
+    assert [text.get_position()[1] for text in points.texts] == [*range(len(rows))]
+    between = [line.get_ydata()[0] for line in points.lines if list(line.get_xdata()) == [0, 1]]
+    changes = [y - 0.5 for y in range(1, len(rows)) if rows[y].task != rows[y - 1].task]
+    assert [y for y in between if y % 1] == changes
+    assert points.get_xlabel().startswith("← drop") and points.get_xlabel().endswith("keep →")
+    bands = [band.get_paths()[0].get_extents() for band in points.collections]
+    assert [(band.x0, band.x1) for band in bands] == [(-row.margin, row.margin) for row in rows]
+    heights = [ax.get_position().height for ax in figure.axes]
+    assert heights[0] < heights[1] / 5
     plt.close(figure)
+
+
+def test_a_row_is_drawn_by_its_interval_and_verdict():
+    figure, ax = plt.subplots()
+    effect = effects.Effect("task", "setting", 1.0, 5, -3.0, -4.0, -1.0, "points", 0.5)
+    figures._row(ax, 2, effect)
+    colour, marker, _ = MARKS["drop"]
+    line, mark = ax.lines
+    assert list(line.get_xdata()) == [-4, -1] and list(line.get_ydata()) == [2, 2]
+    assert (mark.get_marker(), mark.get_color()) == (marker, colour)
+    plt.close(figure)
+
+
+def test_manifolds_and_images_are_the_settings_that_they_name(found):
+    rows = {(row.task, row.setting): row.mean for row in found}
+    ends = growth_verdicts.by_family()["verdict"]
+    for reset, kind in (("subtract", "soft"), ("zero", "hard")):
+        cell = growth_plan.Cell("area", 20, reset).name
+        name = effects.MANIFOLDS, f"3 layers, {kind}, peak 5"
+        assert rows[name] == pytest.approx(ends[cell]["gain"][0])
+        low = growth_plan.Cell("peak", 10, reset).name
+        name = effects.MANIFOLDS, f"3 layers, {kind}, peak 1"
+        assert rows[name] == pytest.approx(ends[low]["gain"][0])
+    for study, task in (("grid", effects.SMALL), ("larger", effects.LARGE)):
+        pair = outcomes.primary(outcomes.collect(study), "sgd")
+        assert rows[task, "SGD, middle rates"] == pytest.approx(np.mean(pair[1.0] - pair[0.0]))

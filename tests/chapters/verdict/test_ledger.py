@@ -1,3 +1,7 @@
+import re
+
+import numpy as np
+
 from tsbp_core.chapters.verdict import (
     cifar10_claims,
     claim,
@@ -136,9 +140,59 @@ def test_claims_on_recurrent_networks_are_the_plans_words(monkeypatch):
     assert holds == [True, False, None, False]
 
 
-def test_table_escapes_and_says_what_does_not_hold():
-    made = Claim("us", "1 < 2", "3", ("escape",), False)
-    text = figures.claims_table([made])
-    assert "1 &lt; 2" in text
-    assert "does not agree" in text
+def test_height_and_steps_are_judged_by_their_intervals(monkeypatch):
+    """The tall peak must be below zero and below the low one's interval."""
+    below, lower, around = (-5.0, -6.0, -4.0), (-0.6, -0.8, -0.4), (0.5, -7.0, 8.0)
+    above, wide = (2.0, 1.0, 3.0), (-5.0, -11.0, 1.0)
+
+    def holds(tall, low, eight, sixteen):
+        names = "peak-12.5", "peak-1-as-narrow", "8-steps", "16-steps"
+        gains = dict(zip(names, (tall, low, eight, sixteen), strict=True))
+        monkeypatch.setattr(cifar10_claims, "gain_by_change", lambda: gains)
+        return [claim.holds for claim in cifar10_claims.of_chapter_7_changes()]
+
+    assert holds(below, lower, above, around) == [True, None]
+    assert holds(wide, lower, below, above) == [False, True]
+    assert holds((3.0, 2.0, 4.0), (6.0, 5.0, 7.0), above, below) == [False, False]
+    assert holds(below, around, above, above) == [False, True]
+
+
+def test_the_shift_and_the_tests_are_judged_by_what_is_sure(monkeypatch):
+    grid = cifar10_claims.outcomes.collect("grid")
+    spread = iter([0.01, 0.2, 0.01, 0.02])
+    monkeypatch.setattr(cifar10_claims, "equivalence", lambda values, margin: next(spread))
+    for shift, holds in (
+        ([0.1, -0.1, 0.2, 0.1, 0.1], [False, False]),
+        ([0.1, 0.1, 0.2, 0.1, 0.1], [True, True]),
+    ):
+        moved = np.array(shift)
+        monkeypatch.setattr(cifar10_claims.outcomes, "shift", lambda tables, rates, m=moved: m)
+        equal, _, further = cifar10_claims.of_chapter_7(grid)
+        assert [equal.holds, further.holds] == holds
+
+
+def test_the_recipe_must_reach_it_with_every_seed_in_an_hour(monkeypatch):
+    outcomes = cifar10_claims.outcomes
+    for least, longest, holds in (89.5, 50, True), (88.0, 50, False), (89.5, 70, False):
+        pair = {1.0: [91.0, least], 0.0: [90.0, 92.0]}
+        monkeypatch.setattr(outcomes, "pairs", lambda runs, pair=pair: {"": pair})
+        minutes = iter([30, longest, 20, 20, 20, 20])
+        monkeypatch.setattr(outcomes, "spent", lambda record, m=minutes: ([1, next(m)], [0]))
+        assert cifar10_claims.of_chapter_13()[0].holds is holds
+
+
+def test_table_escapes_and_has_a_word_for_each_verdict():
+    made = [Claim("us", "1 < 2", "3 > 2", ("escape",), holds) for holds in (True, False, None)]
+    text = figures.claims_table(made)
+    head, *rows = text.split("<tr>")[1:]
+    assert re.findall("<th>(.*?)</th>", head) == [
+        "whose",
+        "claim",
+        "measured",
+        "results, command",
+        "verdict",
+    ]
+    assert "<td>1 &lt; 2</td><td>3 &gt; 2</td>" in rows[0]
+    words = [row.split("<td>")[-1].split("<")[0] for row in rows]
+    assert words == ["agrees", "does not agree", "open"]
     assert "make escape" in text
