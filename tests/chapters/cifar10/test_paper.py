@@ -59,6 +59,20 @@ def test_the_paper_network_takes_a_step_and_all_its_layers_fire_and_learn():
     assert all(w.grad.abs().sum() > 0 for w in net.parameters())
 
 
+def test_rho_changes_the_gradient_and_not_the_spikes():
+    assert paper_network.NEURON.surrogate.scale == 1.25  # area 1
+    images = normalised(torch.randint(0, 256, (3, 3, 32, 32)))
+    found = {}
+    for rho in (1.0, 0.0):
+        torch.manual_seed(0)
+        net = paper_network.CIFARNet(replace(TINY, reset_gradient=rho))
+        spikes = net(images)
+        paper_network.kernel_loss(spikes, torch.tensor([1, 2, 3]), 3.0).sum().backward()
+        found[rho] = spikes, net.layers[0].weight.grad
+    assert torch.equal(found[1.0][0], found[0.0][0])
+    assert not torch.allclose(found[1.0][1], found[0.0][1], rtol=0.01)
+
+
 def test_traces_and_kernel_loss_are_those_of_the_reference(rng):
     spikes = rng.integers(0, 2, (5, 3, 10)).astype(float)
     labels = np.array([4, 0, 9])
