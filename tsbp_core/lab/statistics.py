@@ -67,10 +67,14 @@ def equivalence_pooled(values, margin):
     return tuple(float(stats.t.sf(distance, f * (count - 1))) for f in (conditions, 1))
 
 
+def signed(value, digits=2):
+    """A number with its sign, as in "+0.31"; zero has a plus."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
 def interval_text(mean, low, high, digits=2):
-    """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"; zero has a plus."""
-    mean, low, high = (f"{round(v, digits) + 0.0:+.{digits}f}" for v in (mean, low, high))
-    return f"{mean} [{low}, {high}]"
+    """A mean and its interval with signs, as in "+0.31 [+0.25, +0.38]"."""
+    return f"{signed(mean, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
 
 
 def t_interval(values, level=0.95):

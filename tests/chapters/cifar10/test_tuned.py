@@ -59,7 +59,7 @@ def test_words_compare_each_method_at_its_own_rate(made):
     assert (said["tuned-sgd-gain"], said["tuned-sgd-ends"]) == ("-0.50 and -0.50", "79.6 and 80.1")
     assert (said["tuned-sgd-rate-1"], said["tuned-sgd-rate-0"]) == ("0.1", "0.3")
     assert said["tuned-sgd-largest"] == "-1.0 and -1.0"
-    assert said["tuned-sgd-smallest"] == "-0.0 and -0.0"
+    assert said["tuned-sgd-smallest"] == "+0.0 and +0.0"
     assert (said["tuned-adamw-below"], said["tuned-sgd-below"]) == ("0 of 5", "all")
 
 

@@ -115,6 +115,7 @@ def test_each_block_has_its_own_rates():
     heads = [row for row in rows if row[0] == "at"]
     grids = [(3, "adam"), (1, "adam"), (3, "adam"), (3, "adam"), (3, "sgd")]
     assert heads == [["at", *(f"{rate:g}" for rate in plan.RATES[key])] for key in grids]
+    assert "-0.0" not in tables.rates_table(verdicts.by_family())
     assert rows[2][1:3] == ["+0.0 ± 0.5", "+1.0 ± 0.5"] and len(rows[-1]) == 9
 
 

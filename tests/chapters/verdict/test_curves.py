@@ -38,7 +38,7 @@ def test_each_panel_has_both_methods_and_its_seeds(panels):
 def test_recurrent_networks_and_images_are_those_of_the_titles(panels):
     for title, part in (
         (
-            "low, recurrent, pixels",
+            "low, recurrent, shuffled",
             results.load("sequences-longer")["results"]["shuffled/low/subtract"],
         ),
         ("tall, recurrent, rows", results.load("sequences/rows")["results"]["tall/subtract/final"]),
@@ -49,7 +49,7 @@ def test_recurrent_networks_and_images_are_those_of_the_titles(panels):
             np.testing.assert_array_equal(by_rho[rho], seen)
     with_term, without = (panels["tall, recurrent, rows"][2][rho][-1].mean() for rho in (1.0, 0.0))
     assert without - with_term > 25
-    assert panels["low, recurrent, pixels"][1][-1] == 12_000
+    assert panels["low, recurrent, shuffled"][1][-1] == 12_000
     unit, epochs, by_rho = panels["images, AdamW"]
     assert unit == "epochs" and list(epochs) == list(range(1, 11))
     assert by_rho[1.0][-1].mean() == pytest.approx(81.8, abs=0.05)

@@ -45,10 +45,10 @@ def test_names_take_the_rows_they_say(rows):
     assert report.of_effects(made)["larger-adamw"] == "equal"
     assert rows[at].setting.startswith("AdamW, middle")
     found = report.of_effects(rows)
-    assert [found["toy-adam"], found["toy-sgd"]] == [
+    assert [found["spike-times-Adam"], found["spike-times-gradient-descent"]] == [
         row.text for row in rows if row.task == effects.TOY
     ]
-    assert "decades" in found["toy-sgd"]
+    assert "decades" in found["spike-times-gradient-descent"]
 
 
 def test_low_rows_are_counted(rows, said):

@@ -1,6 +1,6 @@
 """What chapter 14, the landing page, chapter 7's sweep and the ledger say in numbers.
 
-``said.json`` holds the values as readers recomputed them from the results files. Where a study is
+``said.json`` holds the values when readers last recomputed them from results. Where a study is
 computed anew, look at each change, then run this file, which writes them again.
 """
 

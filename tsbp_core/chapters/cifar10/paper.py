@@ -3,7 +3,7 @@
 From the paper (Yang, 2020): the layers, 5 steps, tau_m = 5, tau_s = 3, threshold 1, AdamW, 150
 epochs. From the setting it follows, TSSL-BP (Zhang and Li, 2020): batches of 50, dropout of 0.2,
 traces between layers, the kernel loss. Not known to us and therefore ours: the surrogate
-``Sigmoid(0.2, unit="area")``, average pooling of traces, no batch norm, the weights' scale, the
+``Sigmoid(0.2, unit="area")``, average pooling, no batch norm, the weights' scale, the
 target train, the learning rate and its cosine schedule, shifts and flips.
 
     python -m tsbp_core.chapters.cifar10.paper --rho 1 --seed 0
@@ -49,7 +49,7 @@ from tsbp_core.lab import checkpoints, datasets, results
 
 @dataclass(frozen=True)
 class Settings:
-    """The run; ``network`` as in the paper, "P2" pools the traces, a bare number is dense."""
+    """The run; ``network`` as in the paper, "P2" pools the spikes, a bare number is dense."""
 
     network: str = "96C3-256C3-P2-384C3-P2-384C3-256C3-1024-1024"
     steps: int = 5

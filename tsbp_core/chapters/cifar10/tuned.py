@@ -8,6 +8,7 @@ import numpy as np
 from tsbp_core import page
 from tsbp_core.chapters.cifar10 import outcomes, plan
 from tsbp_core.chapters.cifar10.report import NAMES
+from tsbp_core.lab.statistics import signed
 
 
 def load():
@@ -39,6 +40,11 @@ def curves(tuning):
     }
 
 
+def both(gains, digits=2):
+    """The gains of the two seeds in words."""
+    return " and ".join(signed(gain, digits) for gain in gains)
+
+
 def sweep_table(tuning):
     """Held-out accuracy that chose the rates, means over seeds; a star at those chosen."""
     chosen, rows = outcomes.tuned_rates(tuning), []
@@ -49,7 +55,7 @@ def sweep_table(tuning):
                 for rho in plan.RHOS
             ]
             gains = (tables[1.0] - tables[0.0])[:, at]
-            rows.append((NAMES[key], f"{rate:g}", *shown, " and ".join(f"{g:+.2f}" for g in gains)))
+            rows.append((NAMES[key], f"{rate:g}", *shown, both(gains)))
     heads = "", "learning rate", "with, %", "without, %", "gain of each seed, points"
     return page.table(heads, rows)
 
@@ -60,12 +66,12 @@ def phrases(tuning):
     for key, (rates, tables) in swept(tuning).items():
         own = {rho: plan.OWN_RATES[key, rho] for rho in plan.RHOS}
         ends = [tables[rho][:, rates.index(rate)] for rho, rate in own.items()]
-        said[f"tuned-{key}-gain"] = " and ".join(f"{gain:+.2f}" for gain in ends[0] - ends[1])
+        said[f"tuned-{key}-gain"] = both(ends[0] - ends[1])
         said |= {f"tuned-{key}-rate-{rho:g}": f"{rate:g}" for rho, rate in own.items()}
         said[f"tuned-{key}-ends"] = " and ".join(f"{end.mean():.1f}" for end in ends)
         gains = tables[1.0] - tables[0.0]
         for name, at in (("smallest", 0), ("largest", -1)):
-            said[f"tuned-{key}-{name}"] = " and ".join(f"{gain:+.1f}" for gain in gains[:, at])
+            said[f"tuned-{key}-{name}"] = both(gains[:, at], 1)
         below = (gains.mean(axis=0) < 0).sum()
         said[f"tuned-{key}-below"] = "all" if below == len(rates) else f"{below} of {len(rates)}"
     return said

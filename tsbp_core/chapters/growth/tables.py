@@ -4,9 +4,9 @@
 """
 
 from tsbp_core import page
-from tsbp_core.chapters.growth import plan, verdicts
+from tsbp_core.chapters.growth import plan, probe, verdicts
 from tsbp_core.lab.conditions import KINDS
-from tsbp_core.lab.statistics import interval_text
+from tsbp_core.lab.statistics import interval_text, signed
 
 TITLES = {
     "main": "three layers",
@@ -21,7 +21,7 @@ TITLES = {
 def neuron(cell):
     """A cell's reset, height and slope of h, and decay and threshold where they aren't usual."""
     words = f"{KINDS[cell.reset]}, {cell.height:.3g}, {cell.slope:.3g}"
-    if cell in plan.family("near"):
+    if (cell.decay, cell.threshold) != (probe.DECAY, probe.THRESHOLD):
         words += f", λ {cell.decay:g}, θ {cell.threshold:g}"
     return words
 
@@ -93,6 +93,8 @@ def rates_table(families):
         rates = [f"{rate:g}" for rate in cells[0][0].rates]
         rows += [title, ("at", *rates, *[""] * (width - len(rates)))]
         for cell, summary in cells:
-            gains = [f"{mean:+.1f} ± {high - mean:.1f}" for mean, _, high in summary["by_rate"]]
+            gains = [
+                f"{signed(mean, 1)} ± {high - mean:.1f}" for mean, _, high in summary["by_rate"]
+            ]
             rows.append((neuron(cell), *gains, *[""] * (width - len(gains))))
     return page.table(("reset, height, slope", "gain at each rate", *[""] * (width - 1)), rows)

@@ -148,6 +148,12 @@ def flat(record, rates):
     return bool((before - last < np.maximum(0.02, 0.05 * before)).all())
 
 
+def own_curves(record):
+    """Test accuracy [rho, seed, point] of both methods, each at its own best rate for the end."""
+    _, rates = at_own_best(record, end)
+    return at(record["test"], rates)
+
+
 def curves(record):
     """Test accuracy against updates of both methods, each at its own best rate for the end.
 
@@ -156,11 +162,9 @@ def curves(record):
     dict
         By rho: mean over seeds, low and high end of its 95 % interval [3, point].
     """
-    _, rates = at_own_best(record, end)
-    chosen = at(record["test"], rates)
     return {
         rho: np.stack([own.mean(axis=0), *np.transpose([t_interval(values) for values in own.T])])
-        for rho, own in zip(plan.RHOS, chosen, strict=True)
+        for rho, own in zip(plan.RHOS, own_curves(record), strict=True)
     }
 
 

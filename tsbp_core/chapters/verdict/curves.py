@@ -19,9 +19,7 @@ def of_manifolds():
     """Test accuracy of ``CELLS``, each method at its best rate for the end."""
     found = verdicts.load()
     for title, cell in CELLS.items():
-        record = verdicts.record(found[cell.name])
-        _, rates = verdicts.at_own_best(record, verdicts.end)
-        seen = verdicts.at(record["test"], rates)
+        seen = verdicts.own_curves(verdicts.record(found[cell.name]))
         by_rho = {rho: own.T for rho, own in zip(plan.RHOS, seen, strict=True)}
         yield title, ("updates", plan.POINTS, by_rho)
 
@@ -29,10 +27,10 @@ def of_manifolds():
 def of_sequences():
     """Validation accuracy of recurrent networks with Adam and the soft reset."""
     found, longer = report.load(), added.longer()
-    pixels = report.Cell("low", "shuffled", "subtract", "adam")
+    shuffled = report.Cell("low", "shuffled", "subtract", "adam")
     rows = report.Cell("tall", "rows", "subtract", "adam")
     for title, cell, part in (
-        ("low, recurrent, pixels", pixels, longer[pixels]),
+        ("low, recurrent, shuffled", shuffled, longer[shuffled]),
         ("tall, recurrent, rows", rows, report.final(found, rows.group)),
     ):
         yield title, ("updates", part["updates"], report.curves(part, cell.optimizer))

@@ -1,7 +1,8 @@
 """What keeping the term changes in each setting that we trained, side by side.
 
-Read from the results files. All intervals are Student's t over paired seeds, corrected alike: for
-the number of rows, by Bonferroni, so that all of them hold at once with 95 % confidence.
+Read from the results files. The intervals of ``effects`` are Student's t over paired seeds,
+corrected alike: for the number of rows, by Bonferroni, so that all of them hold at once with 95 %
+confidence. Those of ``toy_gains`` and ``gain_by_change`` are their chapters'.
 """
 
 from collections import Counter

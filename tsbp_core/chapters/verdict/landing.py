@@ -11,7 +11,6 @@ from tsbp_core.chapters.gradient import twin
 from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Condition
-from tsbp_core.chapters.verdict.claim import signs
 from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import interval_text
 
@@ -43,15 +42,13 @@ def of_toy_and_cost():
     usual = Condition("zero", "random", "adam", 1.0)
     gain = toy.gain(*conditions.pair(toy.load("main"), usual))
     prices = cost.prices(results.load("overhead")["results"])
-    mapped = toy.gains_of_map(toy.load("map"))
+    mapped = toy.verdicts_of_map(toy.load("map"))
     adam, descent = (
-        signs([gain for key, gain in mapped.items() if key[-1] == name]) for name in ("adam", "sgd")
+        [word for key, word in mapped.items() if key[-1] == name] for name in ("adam", "sgd")
     )
     return {
-        "index-toy": f"{adam[0]} of {adam[2]}",
-        "index-toy-helps": str(descent[0]),
-        "index-toy-hurts": str(descent[1]),
-        "index-toy-open": str(descent[2] - descent[0] - descent[1]),
+        "index-toy": f"{adam.count('helps')} of {len(adam)}",
+        **{f"index-toy-{word}": str(descent.count(word)) for word in ("helps", "hurts", "open")},
         "index-gain": "{:.2f} [{:.2f}, {:.2f}]".format(*gain),
         "index-price": cost.percent(prices["fused, dense"]),
         "index-price-plain": cost.percent(prices["plain autograd, dense"]),

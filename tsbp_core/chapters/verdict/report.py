@@ -10,7 +10,6 @@ from tsbp_core.chapters.frameworks.defaults import SURROGATES
 from tsbp_core.chapters.gradient import steps
 from tsbp_core.chapters.growth import report, verdicts
 from tsbp_core.chapters.growth.plan import MAIN, Cell, family
-from tsbp_core.chapters.sequences import added
 from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy import presets
@@ -32,14 +31,11 @@ def key(effect):
 def of_effects(effects):
     """Rows of the first figure; ``effects``: ``effects.effects()``."""
     said = {key(effect): effect.text.removesuffix(" points") for effect in effects}
-    adam, descent = (effect.text for effect in effects if effect.task == settings.TOY)
     low = [effect for effect in effects if effect.height <= verdicts.LOW]
     said |= {f"low-rows-{verdict}": str(n) for verdict, n in settings.counts(low).items()}
     larger = next(effect for effect in effects if effect.task == settings.LARGE)
     return said | {
         "low-rows": str(len(low)),
-        "toy-adam": adam,
-        "toy-sgd": descent,
         "larger-adamw": larger.verdict,
     }
 
@@ -132,13 +128,12 @@ def untuned(record):
 
 def of_map(optimizer, outcome):
     """In how many conditions with a surrogate that is not tall one neuron's range is wider."""
-    gains = [
-        gain
-        for (factor, level, own), gain in toy.gains_of_map(toy.load("map"), outcome).items()
+    words = [
+        word
+        for (factor, level, own), word in toy.verdicts_of_map(toy.load("map"), outcome).items()
         if own == optimizer and (factor, level) != ("width", "0.05")
     ]
-    helps, _, cases = signs(gains)
-    return f"{helps} of {cases}"
+    return f"{words.count('helps')} of {len(words)}"
 
 
 def of_toy():
@@ -165,13 +160,11 @@ def of_peaks():
 
 def of_sequences():
     """Verdicts of the recurrent networks' cells, corrected as their plan says."""
-    found = sequences.load()
-    by_cell = sequences.cells(found)
+    by_cell = sequences.cells(sequences.load())
     return {
         "sequences-low": sequences.tally(by_cell, "low"),
         "sequences-speed": sequences.tally(by_cell, "low", "speed"),
         "sequences-tall": sequences.tally(by_cell, "tall"),
-        "sequences-longer": added.of_longer(added.longer_ends(added.longer(), found))["longer"],
         **of_sequence_counts(by_cell),
     }
 
