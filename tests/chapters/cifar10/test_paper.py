@@ -11,7 +11,7 @@ from conftest import random_cifar10
 from tsbp_core import LIF, numpy_lif
 from tsbp_core.chapters.cifar10 import paper as cifar10_paper
 from tsbp_core.chapters.cifar10 import paper_network
-from tsbp_core.chapters.cifar10.network import normalised
+from tsbp_core.chapters.cifar10.network import augment, normalised, training_flop
 from tsbp_core.lab import checkpoints
 
 TINY = cifar10_paper.Settings(
@@ -204,3 +204,95 @@ def test_a_missing_data_set_is_a_message(tmp_path, monkeypatch):
     damaged.mkdir()
     with pytest.raises(SystemExit, match="data_batch_1.bin is missing"):
         cifar10_paper.main(["--preset", "quarter", "--root", str(tmp_path)])
+
+
+@pytest.mark.parametrize("token", ["4C2", "Q3"])
+def test_a_network_that_cannot_be_read_is_refused(token):
+    with pytest.raises(ValueError, match=f"can't read '{token}'"):
+        paper_network.CIFARNet(replace(TINY, network=f"4C3-{token}-P8"))
+
+
+def test_a_layer_right_above_the_first_reads_its_traces_too():
+    torch.manual_seed(0)
+    net = paper_network.CIFARNet(replace(TINY, network="4C5-4C3-P8"))
+    images = normalised(torch.randint(0, 256, (2, 3, 32, 32)))
+    first, second, _, readout = net.layers
+
+    def fire(current):
+        return net.lif(current.unflatten(0, (5, -1)))
+
+    x = fire(first(images).repeat(5, 1, 1, 1))
+    x = fire(second(paper_network.traces(x, 3.0).flatten(0, 1)))
+    x = torch.nn.functional.avg_pool2d(x.flatten(0, 1), 8).unflatten(0, (5, -1))
+    expected = fire(readout(paper_network.traces(x, 3.0).flatten(0, 1).flatten(1)))
+    assert 0 < expected.mean() < 1
+    assert torch.equal(net(images), expected)
+
+
+def test_the_loss_is_computed_in_float32():
+    spikes, labels = torch.randint(0, 2, (5, 3, 10)), torch.tensor([4, 0, 9])
+    loss, rough = (
+        paper_network.kernel_loss(s, labels, 3.0) for s in (spikes.float(), spikes.bfloat16())
+    )
+    assert rough.dtype == torch.float32 and torch.equal(loss, rough)
+
+
+def test_a_run_by_hand():
+    """25 images, three batches an epoch."""
+    data, seed, short = random_cifar10(), 3, replace(TINY, limit=25)
+    run = cifar10_paper._Training(short, seed, data, "cpu")
+    torch.manual_seed(seed)
+    net = paper_network.CIFARNet(TINY)
+    images, labels = (torch.from_numpy(a[:25]) for a in (data.train_images, data.train_labels))
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
+    for epoch in range(2):
+        run.epoch()
+        generator = torch.Generator().manual_seed(1000 * seed + epoch)
+        total = 0.0
+        for picked in torch.randperm(25, generator=generator).split(10):
+            x = augment(images[picked], generator, 4)
+            masks = [
+                torch.empty(len(picked), width).bernoulli_(0.8, generator=generator) / 0.8
+                for width in (16, 12)
+            ]
+            losses = paper_network.kernel_loss(net(normalised(x), masks), labels[picked], 3.0)
+            optimizer.zero_grad()
+            losses.mean().backward()
+            optimizer.step()
+            schedule.step()
+            total += losses.sum().item()
+        assert run.state["epochs"][epoch]["train_loss"] == pytest.approx(total / 25, rel=1e-4)
+    for ours, theirs in zip(run.net.parameters(), net.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_the_answer_is_the_neuron_that_fires_most():
+    data = random_cifar10()
+    labels = torch.from_numpy(data.test_labels)
+
+    def answer(x):  # all of the right class's spikes, one of each other, none of the last but one
+        spikes = torch.zeros(5, len(x), 10)
+        spikes[0] = 1.0
+        spikes[:, torch.arange(15), labels[:15]] = 1.0
+        spikes[:, torch.arange(15, 20), (labels[15:] + 1) % 10] = 1.0
+        return spikes
+
+    answer.eval = lambda: None
+    assert cifar10_paper.evaluate(answer, data, TINY, "cpu") == pytest.approx(0.75)
+
+
+def test_weights_that_are_not_finite_end_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10_paper, "finite", lambda net: False)
+    found = cifar10_paper.train(TINY, 0, random_cifar10(), tmp_path / "run.pt")
+    assert found["diverged"] and len(found["epochs"]) == 1
+    net = paper_network.CIFARNet(TINY)
+    flop = training_flop(net, torch.zeros(2, 3, 32, 32))
+    assert found["gflop_per_image"] == pytest.approx(flop / 1e9)
+
+
+def test_more_processes_than_images_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10_paper, "_rank", lambda: (0, 11))
+    with pytest.raises(ValueError, match="11 processes can't share batches of 10"):
+        cifar10_paper.train(TINY, 0, random_cifar10(), tmp_path / "run.pt")
