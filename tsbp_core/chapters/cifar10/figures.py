@@ -74,6 +74,32 @@ def held_out_curves(by_optimizer, own):
     return figure
 
 
+def paired(by_name, intervals, margin):
+    """Paired differences of accuracy, one row a comparison, a mark a seed, with the margin.
+
+    Parameters
+    ----------
+    by_name : dict
+        Accuracy in % by rho, [S], by the row's name.
+    intervals : sequence of callable
+        Turn differences [S] into the ends of a bar: a thick one, and a thin one.
+    margin : float
+        Points that count as no difference, shaded.
+    """
+    figure, ax = axes(height=0.9 + 0.5 * len(by_name))
+    ax.axvspan(-margin, margin, color=FAINT, alpha=0.25, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=1)
+    for row, pair in enumerate(by_name.values()):
+        apart = np.subtract(pair[1.0], pair[0.0])
+        for interval, width in zip(intervals, (4, 1.5), strict=True):
+            ax.plot(interval(apart), [-row, -row], color=RESET, linewidth=width)
+        ax.plot(apart.mean(), -row, "o", color=RESET, markersize=8)
+        ax.plot(apart, np.full(len(apart), -row - 0.25), "|", color=INK, markersize=7)
+    ax.set_yticks(-np.arange(len(by_name)), list(by_name))
+    ax.set(xlabel="with − without (points)", ylim=(0.4 - len(by_name), 0.5))
+    return figure
+
+
 def layer_gradients(by_method):
     """Length ratio and cosine of both gradients along training, one line a layer.
 
