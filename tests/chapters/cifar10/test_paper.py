@@ -182,19 +182,23 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     assert checkpoint.read_bytes() == content
 
 
-def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("lr", [0.002, 0.0, None])
+def test_command_line_writes_a_record(tmp_path, monkeypatch, capsys, lr):
     monkeypatch.setattr(cifar10_paper, "PRESETS", {"paper": None, "quarter": TINY})
     monkeypatch.setattr(cifar10_paper.datasets, "cifar10", lambda root: random_cifar10())
     monkeypatch.setattr(cifar10_paper.results, "PROJECT", tmp_path)
     monkeypatch.setattr(cifar10_paper.results, "RESULTS", tmp_path / "results")
-    cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])
-    found = cifar10_paper.results.load("cifar10-quarter/lr0.002-rho0-seed3")
-    expected = replace(TINY, reset_gradient=0.0, lr=0.002)
+    command = ["--preset", "quarter", "--rho", "0", "--seed", "3"]
+    command += [] if lr is None else ["--lr", str(lr)]
+    cifar10_paper.main(command)
+    used = TINY.lr if lr is None else lr
+    found = cifar10_paper.results.load(f"cifar10-quarter/lr{used:g}-rho0-seed3")
+    expected = replace(TINY, reset_gradient=0.0, lr=used)
     assert found["settings"] == {**asdict(expected), "seed": 3, "processes": 1, "device": "cpu"}
     assert len(found["results"]["epochs"]) == 2
     assert "wrote" in capsys.readouterr().out
     monkeypatch.setattr(cifar10_paper, "train", None)  # a run that is there is not computed again
-    cifar10_paper.main(["--preset", "quarter", "--rho", "0", "--seed", "3", "--lr", "0.002"])
+    cifar10_paper.main(command)
 
 
 def test_a_missing_data_set_is_a_message(tmp_path, monkeypatch):

@@ -234,7 +234,8 @@ def main(argv=None):
     parser.add_argument("--root", help="folder with the data set (TSBP_DATA, or data/)")
     args = parser.parse_args(argv)
     preset = PRESETS[args.preset]
-    settings = replace(preset, reset_gradient=args.rho, lr=args.lr or preset.lr)
+    lr = preset.lr if args.lr is None else args.lr
+    settings = replace(preset, reset_gradient=args.rho, lr=lr)
     name = f"cifar10-{args.preset}/lr{settings.lr:g}-rho{args.rho:g}-seed{args.seed}"
     if (results.RESULTS / f"{name}.json").exists():
         print(f"{name} is there")
