@@ -18,7 +18,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences sequences-longer xor-rates pixels-rates shuffled-rates frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences sequences-longer sequences-edges xor-rates pixels-rates shuffled-rates frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -106,6 +106,9 @@ sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=c
 
 sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (40 minutes on 2 cores, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.longer --device $(DEVICE)
+
+sequences-edges: $(READY)  ## Lower learning rates where the lowest was a best one, added later (half an hour on 2 cores, estimated, resumable)
+	$(BIN)/python -m tsbp_core.chapters.sequences.edges --device $(DEVICE)
 
 xor-rates:  ## One of their tasks with SGD at lower learning rates, added later (10 to 45 minutes); also pixels-, shuffled-rates
 xor-rates pixels-rates shuffled-rates: $(READY)

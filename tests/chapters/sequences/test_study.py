@@ -14,15 +14,19 @@ from sklearn.datasets import load_digits
 
 from tsbp_core import LIF, numpy_lif, surrogates
 from tsbp_core.chapters.gradient.steps import jacobian, jacobian_at
-from tsbp_core.chapters.sequences import data as sequences
 from tsbp_core.chapters.sequences import (
+    added,
+    edges,
     longer,
     lower_rates,
     outcomes,
     recurrent,
+    report,
     study,
     training,
 )
+from tsbp_core.chapters.sequences import data as sequences
+from tsbp_core.chapters.sequences.plan import Group
 from tsbp_core.chapters.sequences.recurrent import Net, Weights
 from tsbp_core.chapters.sequences.training import Method, Settings, Trainer
 from tsbp_core.lab import datasets, results
@@ -587,22 +591,60 @@ def test_lower_rates_are_those_below_the_grid_with_its_seeds(xor, monkeypatch):
     assert len(parts["low/zero"]["test"]) == 12
 
 
-def test_what_is_trained_longer_has_the_rates_and_batches_of_the_study(xor, monkeypatch):
-    monkeypatch.setattr(study.data, "TASKS", {task: lambda: xor for task in longer.plan.HARD})
-    first, second = longer.GROUPS[0], longer.GROUPS[-1]
-    brief = replace(SMALL, updates=3)
-    assert not list(longer.compute({longer.name(first): "kept"}, groups=[first]))
-    parts = {longer.name(first): "kept"}
-    (added,) = longer.compute(parts, groups=[first, second], settings=brief, seeds=(10, 11))
-    assert parts.pop(longer.name(first)) == "kept"
-    part = parts.pop(added)
+def test_a_results_file_is_extended_part_by_part(xor, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(study.results, "RESULTS", tmp_path)
+    monkeypatch.setattr(study.data, "TASKS", {"xor": lambda: xor})
+    group, brief = Group("xor", "zero", "low"), replace(SMALL, updates=3)
+    one = (group, [Method("sgd", 0.01, 1.0, seed) for seed in (0, 1)], brief)
+    head = {"command": "make it", "settings": {"of": "it"}}
+    study.keep("made", {"a": one}, **head)
+    first = results.load("made")
+    assert first["results"]["a"]["methods"] == [["sgd", 0.01, 1.0, seed] for seed in (0, 1)]
+    assert (first["command"], first["settings"]) == ("make it", {"of": "it"})
+    study.keep("made", {"a": one, "b": one}, **head)  # what is there is not computed again
+    both = results.load("made")
+    assert both["results"]["a"] == first["results"]["a"]
+    assert both["results"]["b"]["test"] == first["results"]["a"]["test"]
+    assert both["wall_time_s"] == pytest.approx(
+        sum(part["seconds"] for part in both["results"].values()), abs=0.11
+    )
+    assert capsys.readouterr().out.count(" s: ") == 2
+
+
+def test_what_is_trained_longer_has_the_rates_and_batches_of_the_study(xor):
+    parts = longer.wanted()
+    assert [*parts] == [longer.name(group) for group in longer.GROUPS]
+    group, methods, settings = parts["shuffled/low/subtract"]
+    assert (group, settings) == (longer.GROUPS[-1], longer.SETTINGS)
     best = study.best_rates(results.load("sequences/shuffled")["results"]["low/subtract/sweep"])
-    assert {tuple(m[:3]) for m in part["methods"]} == {
+    assert {tuple(m[:3]) for m in methods} == {
         ("adam", best["adam", rho], rho) for rho in (1.0, 0.0)
     }
-    assert set(longer.SEEDS) < set(longer.plan.FINAL_SEEDS)
+    assert {m.seed for m in methods} == set(longer.SEEDS) < set(longer.plan.FINAL_SEEDS)
     one, more = (training.batches(xor, replace(SMALL, updates=n), 10) for n in (5, 20))
     np.testing.assert_array_equal(one, more[:5])
+
+
+def test_all_edges_below_the_grid_are_looked_beyond():
+    found = report.load()
+    parts = edges.wanted(found)
+    for cell in report.CELLS:
+        name = f"{cell.group.name}/sweep"
+        lowest = min(m[1] for m in found[cell.task][name]["methods"] if m[0] == cell.optimizer)
+        best = study.best_rates(found[cell.task][name])
+        at_edge = lowest in (best[cell.optimizer, rho] for rho in (1.0, 0.0))
+        before = (cell.task, cell.reset) in added.lower()
+        before = before and (cell.peak, cell.optimizer) == ("low", "sgd")
+        assert (edges.name(cell) in parts) == (at_edge and not before)
+        if edges.name(cell) in parts:
+            group, methods, settings = parts[edges.name(cell)]
+            assert group == cell.group and settings.updates == study.UPDATES[cell.task]
+            assert {m.optimizer for m in methods} == {cell.optimizer}
+            assert max(m.rate for m in methods) < lowest
+            assert {(m.rho, m.seed) for m in methods} == {
+                (rho, seed) for rho in (1.0, 0.0) for seed in study.SWEEP_SEEDS
+            }
+            assert len(methods) == 3 * 2 * len(study.SWEEP_SEEDS)
 
 
 def test_added_growth_is_complete_minus_detached():

@@ -13,9 +13,8 @@ by 3 to 14 points, and no loss is flat: so the term may end better, or only be s
 """
 
 import argparse
-import time
 
-from tsbp_core.chapters.sequences import data, plan, study
+from tsbp_core.chapters.sequences import plan, study
 from tsbp_core.chapters.sequences.training import Settings
 from tsbp_core.lab import results
 
@@ -34,33 +33,25 @@ def name(group):
     return f"{group.task}/{group.name}"
 
 
-def compute(parts, device="cpu", groups=GROUPS, settings=SETTINGS, seeds=SEEDS):
-    """Add to ``parts``, by ``name``, what it lacks; yields each name, so that it can be saved."""
+def wanted(seeds=SEEDS):
+    """The parts, as ``study.keep`` takes them."""
     store = study.Store(results.RESULTS / "sequences")
-    for group in groups:
-        if name(group) not in parts:
-            sweep = store.task(group.task)[f"{group.name}/sweep"]
-            task = data.TASKS[group.task]()
-            parts[name(group)] = study.train(group, task, methods(sweep, seeds), settings, device)
-            yield name(group)
+    sweeps = {group: store.task(group.task)[f"{group.name}/sweep"] for group in GROUPS}
+    return {
+        name(group): (group, methods(sweep, seeds), SETTINGS) for group, sweep in sweeps.items()
+    }
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    device = parser.parse_args(argv).device
-    done = results.RESULTS / f"{plan.LONGER}.json"
-    parts = dict(results.load(plan.LONGER)["results"]) if done.exists() else {}
-    start = time.perf_counter()
-    for added in compute(parts, device):
-        results.save(
-            plan.LONGER,
-            command="make sequences-longer",
-            settings={"training": vars(SETTINGS), "seeds": SEEDS},
-            results=parts,
-            wall_time_s=sum(part["seconds"] for part in parts.values()),
-        )
-        print(f"{time.perf_counter() - start:6.0f} s: {added}", flush=True)
+    study.keep(
+        plan.LONGER,
+        wanted(),
+        parser.parse_args(argv).device,
+        command="make sequences-longer",
+        settings={"training": vars(SETTINGS), "seeds": SEEDS},
+    )
 
 
 if __name__ == "__main__":

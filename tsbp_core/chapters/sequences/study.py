@@ -224,6 +224,21 @@ class Store:
         )
 
 
+def keep(file, wanted, device="cpu", **head):
+    """Compute what a results file lacks of ``wanted``, and write it anew after each part.
+
+    ``wanted``: {part: (group, methods, settings)}; ``head``: its command and settings.
+    """
+    start, done = time.perf_counter(), results.RESULTS / f"{file}.json"
+    parts = dict(results.load(file)["results"]) if done.exists() else {}
+    for name, (group, methods, settings) in wanted.items():
+        if name not in parts:
+            parts[name] = train(group, data.TASKS[group.task](), methods, settings, device)
+            spent = sum(part["seconds"] for part in parts.values())
+            results.save(file, results=parts, wall_time_s=spent, **head)
+            print(f"{time.perf_counter() - start:6.0f} s: {name}", flush=True)
+
+
 def run(folder, device="cpu", seconds=float("inf"), tasks=tuple(data.TASKS), settings=None):
     """Compute what ``folder`` lacks, while there is time; return the groups that are complete.
 
