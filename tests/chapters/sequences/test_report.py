@@ -9,6 +9,7 @@ import pytest
 from tsbp_core.chapters.sequences import (
     added,
     data,
+    edges,
     explorers,
     figures,
     outcomes,
@@ -212,6 +213,70 @@ def test_what_was_trained_on_is_judged_for_four_looks(found, by_cell, monkeypatc
     assert said["longer-shuffled-subtract"].startswith("+13.79 [")
     table = tables.longer_table(by_cell, ends)
     assert table.count("+13.79") == 3 and "62.3 and 48.5" in table
+
+
+@pytest.fixture
+def below(found, monkeypatch):
+    """Made-up runs below the grid, everywhere at chance but in two cells."""
+    right = {
+        ("rows/tall/zero/sgd", 1.0, 0.0001): 0.7,
+        ("xor/low/subtract/adam", 0.0, 0.00001): 0.995,
+    }
+    made = {}
+    for name, (_, methods, _) in edges.wanted(found, seeds=(0, 1)).items():
+        last = [right.get((name, m.rho, m.rate), 0.1) + 0.01 * m.seed for m in methods]
+        made[name] = {"methods": [list(m) for m in methods], "validation": [[0.0], last]}
+    monkeypatch.setattr(added.results, "load", lambda name: {"results": made})
+    return made
+
+
+def test_below_the_grid_a_difference_that_moves_is_in_doubt(found, by_cell, below):
+    tried = added.beyond(found)
+    assert [edges.name(cell) for cell in tried] == [*below]
+    rows = Cell("tall", "rows", "zero", "sgd")
+    assert [*tried[rows][1.0]] == [*edges.RATES["sgd"], *plan.RATES["sgd"]]
+    ends = added.summits(rows, tried[rows])
+    assert ends["all"][1.0] == (0.0001, pytest.approx(70.5))
+    assert ends["all"][0.0] == ends["grid"][0.0] and ends["grid"][0.0][0] == 0.001
+    said = added.of_edges(found, by_cell)
+    assert (said["edge-cells"], said["edge-doubtful"]) == (8, 1)
+    assert said["edge-doubtful-cells"] == f"tall, {rows.title}"
+    assert said["edge-tall-rows-zero-sgd-with"] == "70"
+    assert said["edge-tall-rows-zero-sgd-with-rate"] == "0.0001"
+    assert said["edge-low-xor-subtract-adam-without-rate"] == "0.00001"
+    table = str(tables.edges_table(found, by_cell)).split("<tr>")[2:]
+    shown = next(row for row in table if "tall: " + rows.title in row)
+    assert "<td>harm</td><td>yes</td>" in shown and "70.5 at 0.0001 and" in shown
+    assert sum("<td>yes</td>" in row for row in table) == 1
+    low = next(row for row in table if "low: " in row)
+    assert "100.0 at 0.00001*</td>" in low and "at 0.0003* and" in low
+
+
+@pytest.mark.parametrize(
+    ("grid", "everywhere", "learnt", "doubt"),
+    [
+        ((50, 40), (50, 40), True, False),
+        ((50, 40), (52, 40), True, False),
+        ((50, 40), (50, 42.1), True, True),
+        ((50, 40), (52.1, 40), True, True),
+        ((11, 10), (16, 10), False, False),
+        ((31, 31), (32, 32), False, False),
+        ((32, 34), (32.6, 35), False, False),
+        ((32, 31), (34.1, 31), False, True),
+        ((32, 31), (32, 33.1), False, True),
+    ],
+)
+def test_a_cell_that_is_learnt_below_the_grid_is_in_doubt_too(grid, everywhere, learnt, doubt):
+    """A quarter of the way from a tenth to all is 32.5 %."""
+    made = {"grid": grid, "all": everywhere}
+    made = {name: {1.0: (0.1, one), 0.0: (0.1, other)} for name, (one, other) in made.items()}
+    assert added.in_doubt(Cell("tall", "rows", "zero", "sgd"), made, learnt) is doubt
+
+
+def test_the_lower_of_equal_rates_is_the_summit():
+    by_rate = {0.1: np.array([1.0, 3.0]), 0.01: np.array([2.0, 2.0]), 1.0: np.array([0.0, 0.0])}
+    assert added.summit(by_rate, (1.0, 0.1, 0.01)) == (0.01, 2.0)
+    assert added.summit(by_rate, (1.0, 0.1)) == (0.1, 2.0)
 
 
 def test_the_explorer_draws_the_cell_that_is_chosen(found, by_cell):

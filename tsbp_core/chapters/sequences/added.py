@@ -1,4 +1,4 @@
-"""What was added to chapter 11's study after its results: ``longer`` and ``lower_rates``.
+"""What was added to chapter 11's study after its results: ``longer``, ``lower_rates``, ``edges``.
 
 Arguments as ``report`` has them.
 """
@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 
-from tsbp_core.chapters.sequences import outcomes, plan, report
+from tsbp_core.chapters.sequences import edges, outcomes, plan, report
 from tsbp_core.chapters.sequences.plan import RESETS, RHOS, rows
 from tsbp_core.lab import results
 from tsbp_core.lab.conditions import KINDS
@@ -88,6 +88,65 @@ def of_lower(parts_by_task):
                 f"{start}-{name}-there": f"{tried[rho][best].max():.0f}",
             }
     return said
+
+
+def beyond(parts_by_task):
+    """``report.by_rate`` of the cells of ``edges``, on the grid and below it, by cell."""
+    below, found = results.load(edges.FILE)["results"], {}
+    for cell in edges.cells(parts_by_task):
+        parts = below[edges.name(cell)], parts_by_task[cell.task][f"{cell.group.name}/sweep"]
+        lower, grid = (report.by_rate(part, cell.optimizer) for part in parts)
+        found[cell] = {rho: lower[rho] | grid[rho] for rho in RHOS}
+    return found
+
+
+def summit(by_rate, rates):
+    """The rate with the highest mean over seeds, the lower of equals, and that mean."""
+    best = max(sorted(rates), key=lambda rate: by_rate[rate].mean())
+    return best, by_rate[best].mean()
+
+
+def summits(cell, by_rho):
+    """``summit`` of the grid and of all rates, by rho in each; ``by_rho``: of ``beyond``."""
+    sets = {"grid": plan.RATES[cell.optimizer], "all": tuple(by_rho[1.0])}
+    return {
+        name: {rho: summit(by_rate, rates) for rho, by_rate in by_rho.items()}
+        for name, rates in sets.items()
+    }
+
+
+def in_doubt(cell, found, learnt):
+    """Whether rates below the grid put a cell's verdict in doubt, as ``edges`` says.
+
+    ``found``: its ``summits``; ``learnt``: whether it was, by the plan.
+    """
+    grid, everywhere = (
+        np.array([mean for _, mean in by_rho.values()]) for by_rho in found.values()
+    )
+    gained = everywhere - grid
+    if learnt:
+        return bool(abs(gained[0] - gained[1]) > outcomes.MARGIN)
+    now = everywhere >= outcomes.bar(report.CLASSES[cell.task])
+    return bool((now & (gained > outcomes.MARGIN)).any())
+
+
+def of_edges(parts_by_task, by_cell):
+    """How many cells were looked at below the grid, and what is in doubt since; their summits."""
+    tried, doubtful = beyond(parts_by_task), []
+    said = {}
+    for cell, by_rho in tried.items():
+        found = summits(cell, by_rho)
+        if in_doubt(cell, found, by_cell[cell]["gain"]["verdict"] != "not learnt"):
+            doubtful.append(f"{cell.peak}, {cell.title}")
+        for rho, name in ((1.0, "with"), (0.0, "without")):
+            rate, mean = found["all"][rho]
+            key = f"edge-{cell.peak}-{cell.task}-{cell.reset}-{cell.optimizer}-{name}"
+            said |= {key: f"{mean:.0f}", f"{key}-rate": f"{rate:.5f}".rstrip("0")}
+    return said | {
+        "edge-cells": len(tried),
+        "edge-doubtful": len(doubtful),
+        "edge-doubtful-cells": "; ".join(doubtful),
+    }
 
 
 def phrases(parts_by_task):

@@ -7,10 +7,10 @@ cells; this goes below it in all others where a method's best rate, by the sweep
 - Both methods at all of ``RATES``, the sweep's seeds, as many updates. Outcome: validation accuracy
   after the last update, the mean over seeds. A method's best rate is that of the grid and these
   together.
-- It has no verdict and changes none. It puts a cell's verdict *in doubt* if the mean difference,
-  with the term minus without, each at its best rate, is by more than the plan's margin another than
-  on the grid alone; or if the cell was not learnt, and a method's mean now gets beyond the plan's
-  bar for that.
+- It has no verdict and changes none. It puts the verdict of a cell that was learnt *in doubt* if
+  the mean difference, with the term minus without, each at its best rate, is by more than the
+  plan's margin another than on the grid alone; and "not learnt" if a method's mean is by more than
+  the margin higher than on the grid, and beyond the plan's bar for what is learnt.
 - A best rate that is the lowest again is said to be so.
 """
 

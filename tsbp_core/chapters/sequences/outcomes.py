@@ -74,6 +74,11 @@ def flat(final, optimizer):
     return bool((before - last < np.maximum(0.02, 0.05 * before)).all())
 
 
+def bar(classes):
+    """Accuracy in percent from which on a task of so many classes counts as learnt."""
+    return 100 * (LEARNT + (1 - LEARNT) / classes)
+
+
 def cell(parts, name, optimizer, classes):
     """All outcomes of a cell; ``name`` is that of its group, as in "low/zero"."""
     final = parts[f"{name}/final"]
@@ -87,10 +92,11 @@ def cell(parts, name, optimizer, classes):
         "edge": [rate in edges for rate in rates],
     }
     ends = summary["ends"]
-    bar = 100 * (LEARNT + (1 - LEARNT) / classes)
-    if max(ends) < bar:
+    if max(ends) < bar(classes):
         summary["gain"]["verdict"] = "not learnt"
-    if min(ends) < bar:  # a target at chance says nothing; seen in the results, not in the plan
+    if min(ends) < bar(
+        classes
+    ):  # a target at chance says nothing; seen in the results, not in the plan
         summary["speed"] |= {"verdict": "not learnt", "timed": summary["speed"]["verdict"]}
     return summary
 

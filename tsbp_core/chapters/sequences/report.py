@@ -177,8 +177,7 @@ def microseconds(parts_by_task, task):
 def learnt(parts_by_task, cell):
     """How many networks of a cell are right beyond the plan's bar in the test, by rho; and all."""
     part = final(parts_by_task, cell.group)
-    chance = 1.0 / CLASSES[cell.task]
-    right = np.array(part["test"]) >= chance + outcomes.LEARNT * (1.0 - chance)
+    right = 100 * np.array(part["test"]) >= outcomes.bar(CLASSES[cell.task])
     own = {rho: right[rows(part, cell.optimizer, rho)] for rho in RHOS}
     return {rho: int(values.sum()) for rho, values in own.items()}, len(own[1.0])
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tsbp_core import page
-from tsbp_core.chapters.sequences import data, plan, report
+from tsbp_core.chapters.sequences import added, data, plan, report
 
 RULES = {
     "keep, in the end": (
@@ -76,6 +76,25 @@ def longer_table(by_cell, ends):
     return page.table(heads, rows)
 
 
+def edges_table(parts_by_task, by_cell):
+    """Best means over seeds in the cells of ``edges``; a star where the rate is the lowest."""
+    rows = []
+    for cell, by_rho in added.beyond(parts_by_task).items():
+        found, verdict = added.summits(cell, by_rho), by_cell[cell]["gain"]["verdict"]
+        lowest = {"grid": plan.RATES[cell.optimizer][0], "all": min(by_rho[1.0])}
+        shown = (
+            " and ".join(
+                f"{mean:.1f} at {rate:.5f}".rstrip("0") + "*" * (rate == lowest[name])
+                for rate, mean in of_rho.values()
+            )
+            for name, of_rho in found.items()
+        )
+        doubtful = added.in_doubt(cell, found, verdict != "not learnt")
+        rows.append((f"{cell.peak}: {cell.title}", *shown, verdict, "yes" if doubtful else "no"))
+    heads = "cell", "best of the grid, %", "best of all, %", "verdict", "in doubt"
+    return page.table(heads, rows)
+
+
 def rules_table(parts_by_task, by_cell):
     """What the plan wanted to know, what it asks for, what was seen, and its word."""
     words = report.rules(parts_by_task, by_cell)
@@ -94,10 +113,10 @@ def rules_table(parts_by_task, by_cell):
 def gradients_table(parts_by_task):
     """What the term adds to the growth of credit, and the two gradients' lengths and cosine."""
     rows = []
-    for group, added in report.median_growth(parts_by_task).items():
+    for group, growth in report.median_growth(parts_by_task).items():
         first, last = (report.final(parts_by_task, group)[when] for when in ("first", "last"))
         factors = (
-            f"{np.exp(added[w]):.3f}{'' if report.expected(group, added[w]) else '‡'}"
+            f"{np.exp(growth[w]):.3f}{'' if report.expected(group, growth[w]) else '‡'}"
             for w in ("first", "last")
         )
         lengths = (f"{np.nanmedian(np.array(p['ratio'], float)):.2g}" for p in (first, last))
