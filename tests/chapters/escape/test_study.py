@@ -219,3 +219,11 @@ def test_what_of_a_case_is_length():
         abs=1e-3,
     )
     assert 0.7 < found["nearer"] < 0.85
+
+
+def test_noise_and_surrogate_may_have_other_widths():
+    found = escape.lengths_apart("subtract", "count", noise=0.05, surrogate=0.2)
+    kept = escape.load()[0][escape.Condition("subtract", "count", noise=0.05, surrogate=0.2)]
+    errors = [kept["by_rho"][rho]["error"][2] for rho in (0.0, 1.0)]
+    assert found["error"] == pytest.approx(errors, abs=1e-3)
+    assert found["error"][0] - found["error"][1] > 0.5 > 20 * abs(np.diff(found["rescaled"])[0])

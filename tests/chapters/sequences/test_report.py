@@ -232,7 +232,7 @@ def below(found, monkeypatch):
 
 def test_below_the_grid_a_difference_that_moves_is_in_doubt(found, by_cell, below):
     tried = added.beyond(found)
-    assert [edges.name(cell) for cell in tried] == [*below]
+    assert [cell.name for cell in tried] == [*below]
     rows = Cell("tall", "rows", "zero", "sgd")
     assert [*tried[rows][1.0]] == [*edges.RATES["sgd"], *plan.RATES["sgd"]]
     ends = added.summits(rows, tried[rows])
@@ -345,6 +345,11 @@ def test_what_chapter_11_says_in_words_is_so(found, by_cell, said):
     largest = sorted(lost, key=lambda c: -abs(lost[c]))[:2]
     assert largest == [Cell("tall", task, "zero", "adam") for task in ("xor", "pixels")]
     assert lost[largest[0]] < 0 < lost[largest[1]]
+    assert said["low-vowels-subtract-adam-updates"] == "10 and 37"
+    hard = by_cell[Cell("low", "xor", "zero", "sgd")]
+    assert hard["never"].tolist() == [20, 10]
+    assert "slower (20, 10 never)" in tables.cells_table(by_cell, "low")
+    assert "not learnt (" not in tables.cells_table(by_cell, "low")
     late = [s["speed"] for c, s in by_cell.items() if c[:2] == ("low", "xor")]
     assert [speed["verdict"] for speed in late].count("slower") == 3
     assert said["xor-hard-without-rate"] == "0.001" == f"{plan.RATES['sgd'][0]:g}"

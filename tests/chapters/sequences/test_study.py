@@ -442,7 +442,7 @@ def test_gains_are_complete_minus_detached_seed_by_seed():
     complete = [10 * 0.72 / 0.85, 10 + 10 * 0.12 / 0.2]
     detached = [20 + 20 * 0.32 / 0.4, 20 + 20 * 0.72 / 0.8]
     np.testing.assert_allclose(updates, [complete, detached])
-    assert outcomes.updates_to(part, [4], 0.5, 0.1).tolist() == [40]  # never: the last look
+    assert outcomes.updates_to(part, [4], 0.5, 0.1).tolist() == [np.inf]
     assert outcomes.updates_to(part, [0], 0.05, 0.1).tolist() == [1]  # no more than chance
 
 
@@ -635,9 +635,9 @@ def test_all_edges_below_the_grid_are_looked_beyond():
         at_edge = lowest in (best[cell.optimizer, rho] for rho in (1.0, 0.0))
         before = (cell.task, cell.reset) in added.lower()
         before = before and (cell.peak, cell.optimizer) == ("low", "sgd")
-        assert (edges.name(cell) in parts) == (at_edge and not before)
-        if edges.name(cell) in parts:
-            group, methods, settings = parts[edges.name(cell)]
+        assert (cell.name in parts) == (at_edge and not before)
+        if cell.name in parts:
+            group, methods, settings = parts[cell.name]
             assert group == cell.group and settings.updates == study.UPDATES[cell.task]
             assert {m.optimizer for m in methods} == {cell.optimizer}
             assert max(m.rate for m in methods) < lowest

@@ -13,7 +13,7 @@ from tsbp_core.chapters.toy.plan import Condition
 from tsbp_core.chapters.verdict import effects, landing, measured_claims, trained_claims
 from tsbp_core.chapters.verdict import report as said_of
 from tsbp_core.lab import conditions, results
-from tsbp_core.lab.statistics import interval_text
+from tsbp_core.lab.statistics import interval_text, t_interval
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,16 @@ def test_numbers_of_the_text_by_hand(families):
     usual = [mean for mean, *_ in hard]
     assert said["rates-gains"] == f"{min(usual):+.1f} to {max(usual):+.1f}"
     soft = families["momentum"][plan.Cell("area", 4, "subtract", optimizer="sgd").name]["by_rate"]
-    assert said["rates-worse"] == str(sum(mean < 0 for mean, *_ in soft))
+    assert said["rates-worse"] == str(sum(mean < 0 and high < 0 for mean, _, high in soft)) == "6"
+    weak = [c for c in plan.family("near") if c.reset == "zero" and c.decay == 0.5]
+    gains = [
+        np.subtract(*verdicts.at_own_best(verdicts.record(kept), verdicts.end)[0])
+        for kept in (verdicts.load()[c.name] for c in weak)
+    ]
+    mean = np.mean(gains, axis=0)
+    assert len(weak) == 4
+    assert said["hard-half"] == interval_text(mean.mean(), *t_interval(mean), 1)
+    assert said["rates-sgd-most"] == "48" and said["rates-sgd-largest"] == "29"
     found = verdicts.load()
     lost = {c: said_of.untuned(verdicts.record(found[c.name])) for c in plan.MAIN}
     tall = [lost[c] for c in plan.MAIN if c.height > 4]

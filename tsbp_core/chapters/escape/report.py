@@ -153,16 +153,19 @@ def median_errors(exact, noise, width):
 
 def of_narrow_noise(exact, widths):
     """Little noise: a surrogate as narrow, and wider ones."""
-    narrow = [study.lengths_apart(*case, width=NARROW) for case in CASES]
+    narrow = [study.lengths_apart(*case, NARROW, NARROW) for case in CASES]
     wide = median_errors(exact, NARROW, study.WIDTH).values()
     every = [median_errors(exact, NARROW, width).values() for width in widths]
     least = min(min(errors.values()) for cases in every for errors in cases)
     with_term = [errors[1.0] for errors in wide]
+    curved = [study.lengths_apart(*case, NARROW) for case in CASES if case[1] != "linear"]
+    left = [case["rescaled"][0] - case["rescaled"][1] for case in curved]
     return {
         "narrow-worse": str(sum(c["rescaled"][1] > c["rescaled"][0] for c in narrow)),
         "wide-lower": str(sum(errors[1.0] < errors[0.0] for errors in wide)),
         "wide-errors": f"{min(with_term):.2f} to {max(with_term):.2f}",
         "narrow-least": f"{least:.2f}",
+        "wide-left": f"{min(left):.2f} and {max(left):.2f}",
     }
 
 

@@ -66,7 +66,7 @@ def rescaled(truth, estimate):
     return float(errors[best]), float(FACTORS[best])
 
 
-def lengths_apart(reset, loss, width=WIDTH, instances=INSTANCES):
+def lengths_apart(reset, loss, noise=WIDTH, surrogate=WIDTH, instances=INSTANCES):
     """What of a case at T = 8 is length: computed anew, as the results file has no instances.
 
     Returns
@@ -76,7 +76,8 @@ def lengths_apart(reset, loss, width=WIDTH, instances=INSTANCES):
         at rho = 0 and 1. ``nearer``: share of instances at which rho = 1 has the larger cosine.
     """
     x, value = Task(LENGTH, loss).draw(instances)
-    truth, means = exact(x, value, neuron(reset, width))
+    slope = neuron(reset, surrogate).surrogate
+    truth, means = exact(x, value, neuron(reset, noise), slope)
     compared = [compare(truth, means[rho]) for rho in (0.0, 1.0)]
     return {
         "error": [float(np.median(comparison["error"])) for comparison in compared],

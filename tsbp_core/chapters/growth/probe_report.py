@@ -111,7 +111,9 @@ def of_first_study():
 
 def phrases(probed, families):
     """All values of chapter 10's text; ``families``: ``verdicts.by_family()``."""
-    said = report.phrases(*families.values()) | report.phrases_of_width(verdicts.load())
+    cells = verdicts.load()
+    said = report.phrases(*families.values())
+    said |= report.phrases_of_width(cells) | report.phrases_of_decay(cells)
     return said | of_bounds(probed) | of_lengths(probed) | of_shares() | of_first_study()
 
 

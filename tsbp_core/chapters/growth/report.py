@@ -87,7 +87,6 @@ def phrases(ends, near, momentum):
     slow = [ends[cell.name] for cell in plan.SHALLOW if cell.height == verdicts.TALL]
     speeds = count(ends, LOW, "speed")
     by_name = {**ends, **near}
-    stopped = [abs(s["stopped"][0] - s["gain"][0]) for s in ends.values()]
     within = [cell for cell in plan.family("verdict") if cell.multiple <= 1.0]
     hard = first_harm(by_name, "zero", (0.9,))
     below = [c.multiple for c in (*plan.MAIN, *plan.family("near")) if c.reset == "zero"]
@@ -120,12 +119,11 @@ def phrases(ends, near, momentum):
         "shallow-slower": between([s["speed"]["ratio"][0] for s in slow], "{:.2f}"),
         "shallow-faster": count(ends, plan.SHALLOW, "speed")["faster"],
         "unfinished": sum(not s["flat"] for s in ends.values()),
-        "stopped": f"{max(stopped):.1f}",
         "long-help": end_text(ends, "area", 10, "zero", steps=200),
         "long-soft": end_text(ends, "area", 10, "subtract", steps=200),
     }
     said |= phrases_of_uncertainty(low, tall) | phrases_of_momentum(momentum)
-    said |= phrases_of_rates(ends, near, momentum)
+    said |= phrases_of_rates(ends, near, momentum) | phrases_of_stopping(ends)
     said |= phrases_of_reset(ends, "subtract") | phrases_of_reset(ends, "zero")
     return {key: str(value) for key, value in said.items()}
 
@@ -141,13 +139,31 @@ def phrases_of_uncertainty(low, tall):
     }
 
 
+def phrases_of_stopping(ends):
+    """What would be another, had training stopped where validation accuracy is best."""
+    changed = [abs(s["stopped"][0] - s["gain"][0]) for s in ends.values()]
+    turned = [
+        s["verdict"]
+        for s in ends.values()
+        if verdicts.judge(*s["stopped"][1:], plan.MARGIN) != s["verdict"]
+    ]
+    return {
+        "stopped": f"{max(changed):.1f}",
+        "stopped-turned": len(turned),
+        "stopped-helps": turned.count("help"),
+        "helps": sum(s["verdict"] == "help" for s in ends.values()),
+    }
+
+
 def phrases_of_rates(ends, near, momentum):
-    """Gains at the smallest rate, and what lies at an edge of the grid."""
+    """Gains at the smallest rate and at the largest, and what lies at an edge of the grid."""
     cells = [cell for cell in plan.family("momentum") if cell.height == 1.0]
     low_peak = min(mean for cell in cells for mean, *_ in momentum[cell.name]["by_rate"])
+    low = [cell for cell in plan.family("momentum") if cell.height <= verdicts.LOW]
     return {
         "slow-rates": between([ends[cell.name]["by_rate"][0][0] for cell in MILD], "{:+.1f}"),
         "slow-momentum": f"{-low_peak:.0f}",
+        "fast-momentum": between([momentum[c.name]["by_rate"][-1][0] for c in low], "{:.0f}"),
         "near-edge": f"{near[EDGE.name]['rates'][0]:g}",
         "near-edge-loss": interval_text(*near[EDGE.name]["gain"], 1),
     }
@@ -182,6 +198,13 @@ def phrases_of_width(cells):
             gain = verdicts.paired_interval(np.stack([low, tall]), looks=2 * len(names))
             said[f"{name}-{kind}"] = interval_text(*gain)
     return said
+
+
+def phrases_of_decay(cells):
+    """Gain with lambda 0.5 and the hard reset, averaged over the heights of "near". Not planned."""
+    weak = [cell for cell in plan.family("near") if (cell.reset, cell.decay) == ("zero", 0.5)]
+    pairs = np.mean([_ends(cells, cell) for cell in weak], axis=0)
+    return {"hard-half": interval_text(*verdicts.paired_interval(pairs), 1)}
 
 
 def _ends(cells, cell):

@@ -184,7 +184,7 @@ def summary(record, rates, looks):
         "speed": speed(record, looks),
         "at": {n: paired_interval(at_own_best(record, after(n))[0]) for n in HORIZONS},
         "average": paired_interval(at_own_best(record, average)[0]),
-        "stopped": paired_interval(stopped_early(record)),
+        "stopped": paired_interval(stopped_early(record), looks),
         "by_rate": [paired_interval(pair) for pair in np.moveaxis(end(record["test"]), 1, 0)],
     }
 

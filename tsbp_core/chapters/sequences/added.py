@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 
-from tsbp_core.chapters.sequences import edges, outcomes, plan, report
+from tsbp_core.chapters.sequences import outcomes, plan, report
 from tsbp_core.chapters.sequences.plan import RESETS, RHOS, rows
 from tsbp_core.lab import results
 from tsbp_core.lab.conditions import KINDS
@@ -92,11 +92,12 @@ def of_lower(parts_by_task):
 
 def beyond(parts_by_task):
     """``report.by_rate`` of the cells of ``edges``, on the grid and below it, by cell."""
-    below, found = results.load(edges.FILE)["results"], {}
-    for cell in edges.cells(parts_by_task):
-        parts = below[edges.name(cell)], parts_by_task[cell.task][f"{cell.group.name}/sweep"]
-        lower, grid = (report.by_rate(part, cell.optimizer) for part in parts)
-        found[cell] = {rho: lower[rho] | grid[rho] for rho in RHOS}
+    below, found = results.load(plan.EDGES)["results"], {}
+    for cell in report.CELLS:
+        if part := below.get(cell.name):
+            sweep = parts_by_task[cell.task][f"{cell.group.name}/sweep"]
+            lower, grid = (report.by_rate(seen, cell.optimizer) for seen in (part, sweep))
+            found[cell] = {rho: lower[rho] | grid[rho] for rho in RHOS}
     return found
 
 

@@ -20,7 +20,6 @@ import itertools
 from tsbp_core.chapters.sequences import lower_rates, plan, report, study
 from tsbp_core.chapters.sequences.training import Method, Settings
 
-FILE = "sequences-edges"
 RATES = {"adam": (0.00001, 0.00003, 0.0001), "sgd": lower_rates.RATES}
 
 
@@ -57,15 +56,10 @@ def methods(optimizer, seeds=plan.SWEEP_SEEDS):
     ]
 
 
-def name(cell):
-    """Of a cell's part in the results."""
-    return f"{cell.task}/{cell.group.name}/{cell.optimizer}"
-
-
 def wanted(parts_by_task, seeds=plan.SWEEP_SEEDS):
     """The parts, as ``study.keep`` takes them."""
     return {
-        name(cell): (
+        cell.name: (
             cell.group,
             methods(cell.optimizer, seeds),
             Settings(updates=plan.UPDATES[cell.task]),
@@ -78,7 +72,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     study.keep(
-        FILE,
+        plan.EDGES,
         wanted(report.load()),
         parser.parse_args(argv).device,
         command="make sequences-edges",

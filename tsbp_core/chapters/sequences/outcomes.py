@@ -35,12 +35,11 @@ def judged(values, margin, names=("help", "harm"), comparisons=COMPARISONS):
 def updates_to(part, networks, target, chance):
     """Updates until each of ``networks`` first has the share ``target`` of the validation right.
 
-    By straight lines between looks, from ``chance`` at 0. A network that no look finds there counts
-    with the last look.
+    By straight lines between looks, from ``chance`` at 0. Infinite where no look finds it there.
     """
     points = np.array([0, *part["updates"]], float)
     seen = np.array(part["validation"])[:, networks].T
-    updates = np.full(len(networks), points[-1])
+    updates = np.full(len(networks), np.inf)
     for n, curve in enumerate(np.insert(seen, 0, chance, axis=1)):
         reached = np.flatnonzero(curve >= target)
         if len(reached):
@@ -83,11 +82,14 @@ def cell(parts, name, optimizer, classes):
     """All outcomes of a cell; ``name`` is that of its group, as in "low/zero"."""
     final = parts[f"{name}/final"]
     rates = [final["methods"][rows(final, optimizer, rho)[0]][1] for rho in RHOS]
-    updates, target = updates_by_method(final, optimizer, classes)
+    each, target = updates_by_method(final, optimizer, classes)
+    updates = np.minimum(each, final["updates"][-1])
     edges = RATES[optimizer][0], RATES[optimizer][-1]
     summary = end(final, optimizer, COMPARISONS) | {
         "speed": judged(np.log2(updates[0] / updates[1]), np.log2(FACTOR), ("slower", "faster")),
         "target": target,
+        "updates": 2 ** np.log2(updates).mean(axis=1),
+        "never": np.isinf(each).sum(axis=1),
         "rates": rates,
         "edge": [rate in edges for rate in rates],
     }

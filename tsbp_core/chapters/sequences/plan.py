@@ -97,6 +97,8 @@ LOWER = {"xor": RESETS, "pixels": ("subtract",), "shuffled": ("subtract",)}
 """Tasks and resets of ``lower_rates``, which was added later; "xor-rates" is a results file."""
 LONGER = "sequences-longer"
 """Results of ``longer``, which was added later."""
+EDGES = "sequences-edges"
+"""Results of ``edges``, which was added later still."""
 SKIP, BACK = 4, 10
 """Steps before the end where a credit's growth begins to be followed, and for how many."""
 

@@ -50,6 +50,11 @@ class Cell(NamedTuple):
         return Group(self.task, self.reset, self.peak)
 
     @property
+    def name(self):
+        """As in the results of ``edges``."""
+        return f"{self.task}/{self.group.name}/{self.optimizer}"
+
+    @property
     def title(self):
         """In words, but for the surrogate."""
         return f"{TITLES[self.task]}, {KINDS[self.reset]}, {NAMES[self.optimizer]}"
@@ -190,6 +195,7 @@ def of_cells(by_cell):
         said |= {
             f"{name}-gain": gain_text(summary),
             f"{name}-speed": speed_text(summary),
+            f"{name}-updates": "{:.0f} and {:.0f}".format(*summary["updates"]),
             f"{name}-with": f"{summary['ends'][0]:.1f}",
             f"{name}-without": f"{summary['ends'][1]:.1f}",
         }

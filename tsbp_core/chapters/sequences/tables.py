@@ -29,6 +29,12 @@ def _rates(summary):
     return " and ".join(f"{rate:g}{'*' * edge}" for rate, edge in marked)
 
 
+def _speed(summary):
+    word, never = summary["speed"]["verdict"], summary["never"]
+    few = "" if word == "not learnt" or not never.any() else " ({}, {} never)".format(*never)
+    return f"{report.speed_text(summary)} {word}{few}"
+
+
 def cells_table(by_cell, peak):
     """Outcomes of the cells of a surrogate."""
     rows = []
@@ -42,7 +48,7 @@ def cells_table(by_cell, peak):
                     f"{report.KINDS[cell.reset]}, {report.NAMES[cell.optimizer]}{mark}",
                     "{:.1f} and {:.1f}".format(*summary["ends"]),
                     f"{report.gain_text(summary)} {summary['gain']['verdict']}",
-                    f"{report.speed_text(summary)} {summary['speed']['verdict']}",
+                    _speed(summary),
                     _rates(summary),
                 )
             )

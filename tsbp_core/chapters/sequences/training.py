@@ -60,7 +60,7 @@ class Settings:
         Sequences an update.
     updates : int
     looks : int
-        How often, at even distances, the loss and the validation accuracy are noted.
+        Not read, and part of the results' keys: ``study.looks`` says when networks are looked at.
     recurrence : float
         Size of the recurrent weights at the start; see ``initial_weights``.
     """

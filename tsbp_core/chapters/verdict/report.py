@@ -91,9 +91,7 @@ def of_spike_times(ends, momentum):
     """
     narrower = [Cell("area", 4, "zero"), *(Cell("peak", k, "zero") for k in (10, 25, 100))]
     usual = [mean for mean, *_ in ends[Cell("peak", 10, "zero").name]["by_rate"]]
-    sgd = [
-        mean for mean, *_ in momentum[Cell("area", 4, "subtract", optimizer="sgd").name]["by_rate"]
-    ]
+    sgd = momentum[Cell("area", 4, "subtract", optimizer="sgd").name]["by_rate"]
     cells = verdicts.load()
     lost = {cell: untuned(verdicts.record(cells[cell.name])) for cell in MAIN}
     within = [cell for cell in family("verdict") if cell.multiple <= 1.0]
@@ -111,12 +109,14 @@ def of_spike_times(ends, momentum):
         "rates-better": str(sum(mean > 0 for mean in usual)),
         "rates-tried": str(len(usual)),
         "rates-gains": report.between(usual, "{:+.1f}"),
-        "rates-worse": str(sum(mean < 0 for mean in sgd)),
+        "rates-worse": str(sum(high < 0 for *_, high in sgd)),
         "rates-sgd": str(len(sgd)),
-        "rates-sgd-most": f"{-min(sgd):.0f}",
+        "rates-sgd-most": f"{-sgd[0][0]:.0f}",
+        "rates-sgd-largest": f"{sgd[-1][0]:.0f}",
         "untuned": report.between([lost[cell] for cell in MAIN if cell.height >= 5]),
         "untuned-low": f"{max(lost[cell] for cell in report.LOW):.1f}",
         **report.phrases_of_width(cells),
+        **report.phrases_of_decay(cells),
     }
 
 
