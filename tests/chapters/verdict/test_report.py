@@ -108,9 +108,6 @@ def test_methods_and_counts_stand_in_their_places(said):
     shallow = [s for name, s in verdicts.by_family()["verdict"].items() if "depth=1" in name]
     assert int(said["within-equal-one"]) == 6 == within[0] - 2
     assert sum(s["verdict"] == "equal" for s in shallow) >= 6
-    helped = sum(low > 0 for _, low, _ in effects.toy_gains("sgd", "strict"))
-    assert helped != sum(low > 0 for _, low, _ in effects.toy_gains("sgd"))
-    assert said["toy-sgd-strict"] == f"{helped} of 6"
     assert [said[f"sequences-{part}"] for part in ("tall-harm", "tall-learnt")] == ["6", "7"]
     assert [said[f"sequences-{kind}-help"] for kind in ("soft", "hard")] == ["6", "3"]
     assert (said["toy-map-adam"], said["toy-map-sgd"]) == ("21 of 24", "2 of 24")

@@ -14,7 +14,6 @@ from tsbp_core.chapters.sequences import report as sequences
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy import presets
 from tsbp_core.chapters.verdict import effects as settings
-from tsbp_core.chapters.verdict.claim import signs
 from tsbp_core.lab import results
 from tsbp_core.lab.conditions import KINDS
 from tsbp_core.lab.statistics import interval_text
@@ -137,15 +136,13 @@ def of_map(optimizer, outcome):
 
 
 def of_toy():
-    """One neuron: decades with a tall surrogate, the playground's third button; cases with SGD."""
+    """One neuron: in how many settings it gains; with a tall surrogate, the third button."""
     made = results.load("toy-presets")["results"]
-    helps, _, cases = signs(settings.toy_gains("sgd", "strict"))
     return {
         "toy-map-adam": of_map("adam", "width"),
         "toy-map-sgd": of_map("sgd", "width"),
         "toy-map-sgd-strict": of_map("sgd", "strict"),
         "toy-tall": interval_text(*presets.gain(made, presets.TALL)),
-        "toy-sgd-strict": f"{helps} of {cases}",
     }
 
 
