@@ -10,7 +10,13 @@ from tsbp_core.chapters.escape.gradients import LOSSES
 from tsbp_core.chapters.growth import plan, report, verdicts
 from tsbp_core.chapters.toy import outcomes as toy
 from tsbp_core.chapters.toy.plan import Condition
-from tsbp_core.chapters.verdict import effects, landing, measured_claims, trained_claims
+from tsbp_core.chapters.verdict import (
+    cifar10_claims,
+    effects,
+    landing,
+    measured_claims,
+    trained_claims,
+)
 from tsbp_core.chapters.verdict import report as said_of
 from tsbp_core.lab import conditions, results
 from tsbp_core.lab.statistics import interval_text, t_interval
@@ -103,6 +109,32 @@ def test_much_is_half_a_point(monkeypatch, rows):
     assert much.holds is False
     assert "fused +1.0 [+0.9, +1.1] %, plain autograd +9.0 [" in worth.measured
     assert "where silence does not count as learning, 2 and 1" in adam.measured
+
+
+@pytest.mark.parametrize(
+    ("adamw", "sgd", "scatter", "much", "same"),
+    [
+        (0.0, 0.0, 0.1, True, True),
+        (0.3, -0.3, 0.1, True, True),
+        (0.0, -0.8, 0.1, True, False),
+        (0.8, 0.0, 0.1, False, False),
+        (0.0, 0.0, 3.0, None, None),
+        (0.0, -0.5, 0.1, True, None),
+    ],
+)
+def test_tuned_methods_are_equivalent_or_not(monkeypatch, adamw, sgd, scatter, much, same):
+    spread = scatter * np.tile([-1.0, 1.0], 5)
+    made = {
+        key: {1.0: 80 + gain + spread, 0.0: np.full(10, 80.0)}
+        for key, gain in (("adamw", adamw), ("sgd", sgd))
+    }
+    monkeypatch.setattr(cifar10_claims.compared, "pairs", lambda best: made)
+    paper, announced = cifar10_claims.of_chapter_7_tuned(None)
+    assert (paper.holds, announced.holds) == (much, same)
+    assert (paper.source, announced.source) == ("the paper", "announced, chapter 7")
+    assert paper.measured.startswith(f"{adamw:+.2f} [") and "much: 0.5" in paper.measured
+    words = [cifar10_claims.compared.verdict(pair) for pair in made.values()]
+    assert announced.measured.endswith("by the plan {}, and {}".format(*words))
 
 
 def test_a_loss_of_more_than_five_points_counts_too(monkeypatch):

@@ -46,6 +46,20 @@ def test_intervals_are_corrected_for_all_rows(found, monkeypatch):
     assert levels == [1 - 0.05 / len(found)] * len(found)
 
 
+def test_tuned_methods_are_paired_by_seed_with_the_term_minus_without(found):
+    best = outcomes.collect("best")
+    for key, name in (("adamw", "AdamW"), ("sgd", "SGD")):
+        ends = {}
+        for run, record in best.items():
+            if run.settings.optimizer == key:
+                of_seed = ends.setdefault(run.seed, {})
+                of_seed[run.settings.reset_gradient] = 100 * record["results"]["test"]["accuracy"]
+        gains = [pair[1.0] - pair[0.0] for pair in ends.values()]
+        (row,) = [e for e in found if e.setting == f"{name}, tuned, 10 epochs"]
+        assert (row.task, row.seeds, row.margin) == (effects.SMALL, len(gains), 0.5)
+        assert row.mean == pytest.approx(np.mean(gains))
+
+
 def test_sequences_are_those_learnt_with_adam_with_the_term_minus_without(found):
     rows = {row.setting: row for row in found if row.task == effects.SEQUENCES}
     cells = {

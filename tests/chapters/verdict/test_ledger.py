@@ -43,7 +43,7 @@ def test_what_wide_intervals_cannot_bear_out_is_open():
     assert claim.no_harm({"open": 3, "harm": 1}) is False
     assert claim.signs([(1, 0.5, 2), (0, -1, 1), (-1, -2, -0.5), (1, 0.1, 2)]) == (2, 1, 4)
     found = verdicts()
-    assert found["On CIFAR-10 there is not much improvement."] is None
+    assert found["On CIFAR-10 there is not much improvement (small network, two epochs)."] is None
     bound = "With Adam and h no higher than the bound for one step, the term does no harm."
     assert found[bound] is None
     carries = "The robustness of the toy does not carry over to a small network on CIFAR-10."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tsbp_core.chapters.cifar10 import compared
 from tsbp_core.chapters.cifar10 import outcomes as cifar10
 from tsbp_core.chapters.cifar10 import plan as cifar10_plan
 from tsbp_core.chapters.growth import plan, verdicts
@@ -124,6 +125,8 @@ def cifar10_rows():
                 losses = cifar10.by_rate(runs, key, cifar10.train_loss)
                 values = paired(cifar10.own_best(tables[key], losses))
                 yield task, f"{name}, each at its best rate", usual, values, "points"
+    for key, pair in compared.pairs(compared.load()).items():
+        yield SMALL, f"{names[key]}, tuned, 10 epochs", usual, paired(pair), "points"
     headline = cifar10.collect("headline")
     values = paired(cifar10.pairs(headline)[""])
     yield LARGE, "AdamW, chapter 13", height(cifar10_plan.HEADLINE.neuron()), values, "points"

@@ -15,7 +15,7 @@ from tsbp_core.lab.statistics import interval_text
 
 FIGURE = (
     "toy-wide",
-    *(f"cifar10-{study}" for study in ("grid", "larger", "headline", "factors")),
+    *(f"cifar10-{study}" for study in ("grid", "best", "larger", "headline", "factors")),
     "growth-converged",
     *(f"sequences/{task}" for task in data.TASKS),
 )
@@ -40,7 +40,7 @@ def of_the_paper(grid, prices, effects):
         *(_of_the_toy(optimizer, name) for optimizer, name in TOYS.items()),
         Claim(
             "the paper",
-            "On CIFAR-10 there is not much improvement.",
+            "On CIFAR-10 there is not much improvement (small network, two epochs).",
             f"at the middle rates {both(primary, 'points')} (AdamW, SGD); each at its best rate "
             f"{both(best, 'points')}; much: 0.5",
             ("cifar10-grid",),
