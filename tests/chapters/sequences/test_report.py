@@ -257,6 +257,7 @@ def test_below_the_grid_a_difference_that_moves_is_in_doubt(found, by_cell, belo
     [
         ((50, 40), (50, 40), True, False),
         ((50, 40), (52, 40), True, False),
+        ((50, 40), (53, 43), True, False),
         ((50, 40), (50, 42.1), True, True),
         ((50, 40), (52.1, 40), True, True),
         ((11, 10), (16, 10), False, False),
