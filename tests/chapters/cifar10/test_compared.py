@@ -91,6 +91,12 @@ def test_words(made):
     assert said["long-adamw-p"] == f"{p:.3f}" and 0.001 < p < 0.025
 
 
+def test_a_figure_has_the_intervals_of_the_verdict():
+    usual, clear = (interval(pair(-0.3)[1.0] - 80) for interval in compared.INTERVALS)
+    assert usual == pytest.approx(t_interval(SPREAD - 0.3))
+    assert clear == pytest.approx(t_interval(SPREAD - 0.3, 0.975))
+
+
 def test_a_run_that_diverged_counts_with_chance():
     assert compared.flipped(record(80, diverged=True)) == outcomes.CHANCE
 

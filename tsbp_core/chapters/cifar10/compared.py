@@ -3,6 +3,8 @@
 ``best``: its runs, as ``outcomes.collect`` has them. A pair is an outcome [S] by rho.
 """
 
+import functools
+
 import numpy as np
 
 from tsbp_core import page
@@ -12,6 +14,8 @@ from tsbp_core.lab import statistics
 
 CLEAR = 1 - 0.05 / 2
 """Level of the interval that must exclude zero, for the two looks of ``best``."""
+INTERVALS = statistics.t_interval, functools.partial(statistics.t_interval, level=CLEAR)
+"""Those of equivalence and of a sign, for figures."""
 
 
 def load():
