@@ -43,3 +43,10 @@ def test_bootstrap_of_the_median():
     low, high = statistics.bootstrap_interval(np.r_[np.zeros(60), 100.0], statistic=np.median)
     assert low == high == 0.0
     assert statistics.bootstrap_interval(np.r_[np.zeros(60), 100.0])[1] > 0
+
+
+def test_a_number_of_numpy_is_rounded_as_one_of_python():
+    """NumPy multiplies before it rounds, and sees a tie where there is none."""
+    assert np.round(0.005, 2) == 0.0
+    assert statistics.signed(np.float64(0.005)) == statistics.signed(0.005) == "+0.01"
+    assert statistics.signed(np.float64(-0.001)) == "+0.00"

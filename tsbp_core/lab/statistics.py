@@ -69,7 +69,7 @@ def equivalence_pooled(values, margin):
 
 def signed(value, digits=2):
     """A number with its sign, as in "+0.31"; zero has a plus."""
-    return f"{round(value, digits) + 0.0:+.{digits}f}"
+    return f"{round(float(value), digits) + 0.0:+.{digits}f}"
 
 
 def interval_text(mean, low, high, digits=2):

@@ -19,11 +19,9 @@ def pair(mean, scatter=1.0):
 def record(accuracy, flips=0.0, loss=1.0, diverged=False):
     """A results file as far as it is read."""
     test = None if diverged else {"accuracy": accuracy / 100, "flips": flips / 100}
-    found = {
-        "diverged": diverged,
-        "test": test,
-        "epochs": [{"train_loss": 9}, {"train_loss": loss}],
-    }
+    epochs = [{"train_loss": 9}, {"train_loss": loss}]
+    probes = [{"ratio": [at, 0.9], "cosine": [at + 0.1, 0.9]} for at in (0.5, accuracy / 200)]
+    found = {"diverged": diverged, "test": test, "epochs": epochs, "probes": probes}
     return {"results": found, "wall_time_s": 360.0}
 
 
@@ -87,6 +85,7 @@ def test_words(made):
     assert (said["long-sgd-below"], said["long-adamw-below"]) == ("10", "5")
     assert said["long-sgd-loss"].startswith("-0.0100 [")
     assert said["long-sgd-mirrored"].startswith("+1.00 [")
+    assert (said["long-sgd-ratio"], said["long-sgd-cosine"]) == ("0.42", "0.52")
     p = statistics.equivalence(4 * SPREAD, 0.5)
     assert said["long-adamw-p"] == f"{p:.3f}" and 0.001 < p < 0.025
 

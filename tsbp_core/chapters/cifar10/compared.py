@@ -65,6 +65,7 @@ def phrases(best):
     """Values of this in chapter 7's text, by name."""
     said = {"long-runs": str(len(best)), "long-seeds": seeds(best), "long-time": hours(best)}
     losses, mirrored = pairs(best, outcomes.train_loss), pairs(best, flipped)
+    layer = pairs(best, outcomes.first_layer)
     for key, pair in pairs(best).items():
         apart = np.subtract(pair[1.0], pair[0.0])
         said |= {f"long-{key}-{rho:g}": f"{np.mean(pair[rho]):.1f}" for rho in plan.RHOS}
@@ -78,4 +79,7 @@ def phrases(best):
             f"long-{key}-loss": gain_text(losses[key], digits=4),
             f"long-{key}-mirrored": gain_text(mirrored[key]),
         }
+        for what in ("ratio", "cosine"):
+            ends = [seed[what][-1] for seed in layer[key][1.0]]
+            said[f"long-{key}-{what}"] = f"{np.mean(ends):.2f}"
     return said

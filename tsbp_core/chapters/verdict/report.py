@@ -3,7 +3,7 @@
 import numpy as np
 
 from tsbp_core import LIF, surrogates
-from tsbp_core.chapters.cifar10 import outcomes, plan
+from tsbp_core.chapters.cifar10 import compared, outcomes, plan
 from tsbp_core.chapters.cifar10 import report as images
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.frameworks.defaults import SURROGATES
@@ -188,6 +188,7 @@ def phrases(effects):
     trained = report.phrases(*families.values())
     trained |= of_spike_times(families["verdict"], families["momentum"]) | of_sequences()
     trained |= of_effects(effects) | of_toy() | of_rates() | of_swap()
+    trained |= compared.phrases(compared.load())
     return trained | of_cost() | of_steps() | of_peaks()
 
 
