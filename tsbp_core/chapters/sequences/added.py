@@ -132,25 +132,17 @@ def in_doubt(cell, found, learnt):
 
 
 def of_edges(parts_by_task, by_cell):
-    """How many cells were looked at below the grid, and what is in doubt since; their summits."""
-    tried, doubtful = beyond(parts_by_task), []
-    said = {}
-    for cell, by_rho in tried.items():
-        found = summits(cell, by_rho)
-        if in_doubt(cell, found, by_cell[cell]["gain"]["verdict"] != "not learnt"):
-            doubtful.append(f"{cell.peak}, {cell.title}")
-        for rho, name in ((1.0, "with"), (0.0, "without")):
-            rate, mean = found["all"][rho]
-            key = f"edge-{cell.peak}-{cell.task}-{cell.reset}-{cell.optimizer}-{name}"
-            said |= {key: f"{mean:.0f}", f"{key}-rate": f"{rate:.5f}".rstrip("0")}
-    return said | {
-        "edge-cells": len(tried),
-        "edge-doubtful": len(doubtful),
-        "edge-doubtful-cells": "; ".join(doubtful),
-    }
+    """How many cells were looked at below the grid, and how many verdicts are in doubt since."""
+    tried = beyond(parts_by_task)
+    doubtful = sum(
+        in_doubt(cell, summits(cell, by_rho), by_cell[cell]["gain"]["verdict"] != "not learnt")
+        for cell, by_rho in tried.items()
+    )
+    return {"edge-cells": len(tried), "edge-doubtful": doubtful or "none"}
 
 
-def phrases(parts_by_task):
+def phrases(parts_by_task, by_cell):
     """All values of this in chapter 11's text."""
     said = of_longer(longer_ends(longer(), parts_by_task)) | of_lower(parts_by_task)
+    said |= of_edges(parts_by_task, by_cell)
     return {key: str(value) for key, value in said.items()}
