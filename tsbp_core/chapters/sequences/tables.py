@@ -97,7 +97,7 @@ def edges_table(parts_by_task, by_cell):
         )
         doubtful = added.in_doubt(cell, found, verdict != "not learnt")
         rows.append((f"{cell.peak}: {cell.title}", *shown, verdict, "yes" if doubtful else "no"))
-    heads = "cell", "best of the grid, %", "best of all, %", "verdict", "in doubt"
+    heads = "cell", "on the grid: with and without, %", "of all rates, %", "verdict", "in doubt"
     return page.table(heads, rows)
 
 
