@@ -107,7 +107,7 @@ sequences: $(READY) $(VOWELS)  ## Recurrent networks on real sequences (DEVICE=c
 sequences-longer: $(READY)  ## Four of their cells trained four times as long, added later (40 minutes on 2 cores, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.longer --device $(DEVICE)
 
-sequences-edges: $(READY)  ## Lower learning rates where the lowest was a best one, added later (half an hour on 2 cores, estimated, resumable)
+sequences-edges: $(READY)  ## Lower learning rates where the lowest was a best one, added later (23 minutes on 2 cores, resumable)
 	$(BIN)/python -m tsbp_core.chapters.sequences.edges --device $(DEVICE)
 
 xor-rates:  ## One of their tasks with SGD at lower learning rates, added later (10 to 45 minutes); also pixels-, shuffled-rates
