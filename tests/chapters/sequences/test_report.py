@@ -271,6 +271,10 @@ def test_a_cell_that_is_learnt_below_the_grid_is_in_doubt_too(grid, everywhere, 
     assert added.in_doubt(Cell("tall", "rows", "zero", "sgd"), made, learnt) is doubt
 
 
+def test_rates_are_written_out():
+    assert [added.rate_text(rate) for rate in (0.00003, 0.3, 1.0)] == ["0.00003", "0.3", "1"]
+
+
 def test_the_lower_of_equal_rates_is_the_summit():
     by_rate = {0.1: np.array([1.0, 3.0]), 0.01: np.array([2.0, 2.0]), 1.0: np.array([0.0, 0.0])}
     assert added.summit(by_rate, (1.0, 0.1, 0.01)) == (0.01, 2.0)

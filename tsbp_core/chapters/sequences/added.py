@@ -61,6 +61,11 @@ def all_rates(parts_by_task, task, reset):
     return {rho: below[rho] | grid[rho] for rho in RHOS}
 
 
+def rate_text(rate):
+    """A learning rate without an exponent, however small."""
+    return f"{rate:.5f}".rstrip("0").rstrip(".")
+
+
 def of_lower(parts_by_task):
     """Who learns with SGD and the low surrogate, and at which rates, where lower ones were tried.
 
@@ -84,7 +89,7 @@ def of_lower(parts_by_task):
                 f"{start}-{name}": own[rho],
                 f"{start}-{name}-most": f"{max(seen.max() for seen in grid[rho].values()):.0f}",
                 f"{start}-{name}-best": f"{means[best]:.0f}",
-                f"{start}-{name}-rate": f"{best:.5f}".rstrip("0"),
+                f"{start}-{name}-rate": rate_text(best),
                 f"{start}-{name}-there": f"{tried[rho][best].max():.0f}",
             }
     return said

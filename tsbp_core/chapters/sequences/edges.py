@@ -15,10 +15,9 @@ cells; this goes below it in all others where a method's best rate, by the sweep
 """
 
 import argparse
-import itertools
 
-from tsbp_core.chapters.sequences import lower_rates, plan, report, study
-from tsbp_core.chapters.sequences.training import Method, Settings
+from tsbp_core.chapters.sequences import added, lower_rates, plan, report, study
+from tsbp_core.chapters.sequences.training import Settings
 
 RATES = {"adam": (0.00001, 0.00003, 0.0001), "sgd": lower_rates.RATES}
 
@@ -43,17 +42,8 @@ def best(parts_by_task, cell):
 
 def tried(cell):
     """Whether ``lower_rates`` has been there."""
-    return (cell.peak, cell.optimizer) == ("low", "sgd") and cell.reset in plan.LOWER.get(
-        cell.task, ()
-    )
-
-
-def methods(optimizer, seeds=plan.SWEEP_SEEDS):
-    """Both methods at all of ``RATES``."""
-    return [
-        Method(optimizer, *chosen)
-        for chosen in itertools.product(RATES[optimizer], plan.RHOS, seeds)
-    ]
+    usual = (cell.peak, cell.optimizer) == ("low", "sgd")
+    return usual and (cell.task, cell.reset) in added.lower()
 
 
 def wanted(parts_by_task, seeds=plan.SWEEP_SEEDS):
@@ -61,7 +51,7 @@ def wanted(parts_by_task, seeds=plan.SWEEP_SEEDS):
     return {
         cell.name: (
             cell.group,
-            methods(cell.optimizer, seeds),
+            study.sweep_methods({cell.optimizer: RATES[cell.optimizer]}, seeds),
             Settings(updates=plan.UPDATES[cell.task]),
         )
         for cell in cells(parts_by_task)

@@ -12,7 +12,7 @@ import argparse
 import time
 
 from tsbp_core.chapters.sequences import data, plan, study
-from tsbp_core.chapters.sequences.training import Method, Settings
+from tsbp_core.chapters.sequences.training import Settings
 from tsbp_core.lab import results
 
 RATES = 0.00003, 0.0001, 0.0003
@@ -20,7 +20,7 @@ RATES = 0.00003, 0.0001, 0.0003
 
 def methods(seeds=plan.SWEEP_SEEDS):
     """Both methods at all of ``RATES``."""
-    return [Method("sgd", r, rho, seed) for r in RATES for rho in plan.RHOS for seed in seeds]
+    return study.sweep_methods({"sgd": RATES}, seeds)
 
 
 def compute(task, settings, seeds=plan.SWEEP_SEEDS):

@@ -96,9 +96,8 @@ def cell(parts, name, optimizer, classes):
     ends = summary["ends"]
     if max(ends) < bar(classes):
         summary["gain"]["verdict"] = "not learnt"
-    if min(ends) < bar(
-        classes
-    ):  # a target at chance says nothing; seen in the results, not in the plan
+    # a target at chance says nothing of speed; seen in the results, not in the plan
+    if min(ends) < bar(classes):
         summary["speed"] |= {"verdict": "not learnt", "timed": summary["speed"]["verdict"]}
     return summary
 

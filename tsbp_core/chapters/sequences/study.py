@@ -51,12 +51,12 @@ def net(group):
     return Net(group.lif, TAU_S)
 
 
-def sweep_methods():
-    """All rates with few seeds."""
+def sweep_methods(rates=None, seeds=None):
+    """Both methods at all ``rates``, by optimiser, with few seeds; the plan's where None."""
     return [
-        Method(optimizer, rate, rho, seed)
-        for optimizer in OPTIMIZERS
-        for rate, rho, seed in itertools.product(RATES[optimizer], RHOS, SWEEP_SEEDS)
+        Method(optimizer, *chosen)
+        for optimizer, own in (rates or RATES).items()
+        for chosen in itertools.product(own, RHOS, seeds or SWEEP_SEEDS)
     ]
 
 

@@ -90,7 +90,7 @@ def edges_table(parts_by_task, by_cell):
         lowest = {"grid": plan.RATES[cell.optimizer][0], "all": min(by_rho[1.0])}
         shown = (
             " and ".join(
-                f"{mean:.1f} at {rate:.5f}".rstrip("0") + "*" * (rate == lowest[name])
+                f"{mean:.1f} at {added.rate_text(rate)}{'*' * (rate == lowest[name])}"
                 for rate, mean in of_rho.values()
             )
             for name, of_rho in found.items()
