@@ -18,7 +18,7 @@ ifeq ($(words $(CURDIR)),1)
 export TORCHINDUCTOR_CACHE_DIR ?= $(CURDIR)/_build/kernels
 endif
 .DEFAULT_GOAL := help
-.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter escape growth growth-probe converged sequences sequences-longer sequences-edges xor-rates pixels-rates shuffled-rates frameworks bench gpu clean
+.PHONY: help setup lock inputs book test pdf lab toy toy-wide toy-map toy-why toy-presets cifar10 quarter quarter-start escape growth growth-probe converged sequences sequences-longer sequences-edges xor-rates pixels-rates shuffled-rates frameworks bench gpu clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,10 +79,15 @@ toy-presets: $(READY)  ## What the playground's presets give with 100 seeds (a m
 cifar10: $(READY)  ## Train both methods on CIFAR-10 (STUDY: smoke, grid, factors, larger, headline, ...)
 	$(BIN)/python -m tsbp_core.chapters.cifar10.study $(STUDY) --jobs $(JOBS)
 
-quarter: $(READY)  ## The paper's network and loss at a quarter of its width, five pairs (a GPU; on 2 cores about 8 hours, estimated, resumable)
-	@for seed in 0 1 2 3 4; do for rho in 1 0; do \
-	    $(BIN)/python -m tsbp_core.chapters.cifar10.paper --preset quarter --rho $$rho --seed $$seed || exit 1; \
-	done; done
+quarter: $(READY)  ## The paper's network and loss at a quarter of its width, 32 runs (a GPU; resumable)
+	@train() { $(BIN)/python -m tsbp_core.chapters.cifar10.paper --preset quarter "$$@"; }; \
+	for lr in 5e-4 1.5e-3 1.5e-4; do for seed in 0 1 2 3 4; do for rho in 1 0; do \
+	    train --lr $$lr --seed $$seed --rho $$rho || exit 1; \
+	done; done; done; \
+	for rho in 1 0; do train --lr 5e-3 --seed 0 --rho $$rho || exit 1; done
+
+quarter-start: $(READY)  ## Whether its networks live through their start at large rates (half an hour)
+	$(BIN)/python -m tsbp_core.chapters.cifar10.start --jobs $(JOBS)
 
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)
 	$(BIN)/python -m tsbp_core.chapters.escape.study

@@ -244,7 +244,7 @@ def test_the_loss_is_computed_in_float32():
 def test_a_run_by_hand():
     """25 images, three batches an epoch."""
     data, seed, short = random_cifar10(), 3, replace(TINY, limit=25)
-    run = cifar10_paper._Training(short, seed, data, "cpu")
+    run = cifar10_paper.Training(short, seed, data, "cpu")
     torch.manual_seed(seed)
     net = paper_network.CIFARNet(TINY)
     images, labels = (torch.from_numpy(a[:25]) for a in (data.train_images, data.train_labels))

@@ -106,7 +106,7 @@ def train(settings, seed, data, checkpoint, device="cpu", progress=None):
     rank, world = _rank()
     if world > settings.batch:
         raise ValueError(f"{world} processes can't share batches of {settings.batch} images")
-    run = _Training(settings, seed, data, device)
+    run = Training(settings, seed, data, device)
     made_by = {**asdict(settings), "seed": seed}
     run.state = checkpoints.restore(checkpoint, made_by, run.parts, _load_and_share) or run.state
     state = run.state
@@ -126,7 +126,7 @@ def train(settings, seed, data, checkpoint, device="cpu", progress=None):
     }
 
 
-class _Training:
+class Training:
     """A run on this process's device: its network, data and optimiser, and its state so far."""
 
     def __init__(self, settings, seed, data, device):
@@ -147,17 +147,23 @@ class _Training:
     def epoch(self):
         """Train for an epoch and note it."""
         start, epochs = time.perf_counter(), self.state["epochs"]
-        generator = torch.Generator().manual_seed(1000 * self.seed + len(epochs))
+        batches, generator = self.shuffled()
         self.net.train()
         total = torch.zeros((), device=self.device, dtype=torch.float64)
-        order = torch.randperm(len(self.images), generator=generator)
-        for picked in order.split(self.settings.batch):
+        for picked in batches:
             total += self.update(picked, generator)
         if _rank()[1] > 1:
             distributed.all_reduce(total)
         loss = total.item() / len(self.images)
         self.state["diverged"] = not (math.isfinite(loss) and finite(self.net))
         epochs.append({"train_loss": loss, "seconds": time.perf_counter() - start})
+
+    def shuffled(self):
+        """Indices of the next epoch's batches, and what draws the rest of its random numbers."""
+        seed = 1000 * self.seed + len(self.state["epochs"])
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(self.images), generator=generator)
+        return order.split(self.settings.batch), generator
 
     def update(self, picked, generator):
         """Learn from a batch, of which this process takes its part; the sum of this part's loss."""
