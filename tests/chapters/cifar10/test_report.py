@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from tsbp_core.chapters.cifar10 import compared, outcomes, plan, recipe, report, tuned
+from tsbp_core.chapters.cifar10 import compared, outcomes, plan, quarter, recipe, report, tuned
 from tsbp_core.lab import results
 from tsbp_core.lab.statistics import equivalence, equivalence_pooled
 
@@ -66,6 +66,8 @@ def made():
 def test_all_that_the_text_cites_is_there():
     said = report.phrases(report.load()) | tuned.phrases(tuned.load())
     said |= compared.phrases(compared.load())
+    said |= quarter.phrases(quarter.load(), quarter.load((quarter.HIGH,), seeds=(0,)))
+    said |= quarter.phrases_of_start(results.load("quarter-start")["results"])
     assert cited("07") <= said.keys()
     assert cited("13") <= recipe.phrases(recipe.load()).keys()
 

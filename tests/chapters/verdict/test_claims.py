@@ -210,3 +210,18 @@ def test_defaults_are_those_of_defaults(monkeypatch):
         monkeypatch.setattr(measured_claims.results, "load", lambda _, document=document: document)
         (made,) = measured_claims.of_chapter_12()
         assert made.holds is holds
+
+
+@pytest.mark.parametrize(
+    ("mean", "scatter", "holds"), [(0.0, 0.1, True), (1.0, 0.1, False), (0.4, 1.0, None)]
+)
+def test_the_papers_network_improves_much_or_not(mean, scatter, holds, monkeypatch):
+    """The worst of the rates counts; the word is that of the judged one."""
+    scattered = scatter * np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
+    made = {rate: {1.0: 60 + scattered / 9, 0.0: np.full(5, 60.0)} for rate in (1.5e-4, 5e-4)}
+    made[1.5e-3] = {1.0: 70 + mean + scattered, 0.0: np.full(5, 70.0)}
+    monkeypatch.setattr(cifar10_claims.quarter, "pairs", lambda runs: made)
+    (claim,) = cifar10_claims.of_chapter_7_quarter(None)
+    assert (claim.holds, claim.source, claim.files) == (holds, "the paper", ("cifar10-quarter",))
+    assert "judges 0.0005, equivalent;" in claim.measured
+    assert f"{mean:+.2f} [" in claim.measured.split(" at 0.0015")[0].split(";")[-1]

@@ -9,6 +9,7 @@ from tsbp_core.chapters.growth import plan as growth_plan
 from tsbp_core.chapters.growth import verdicts as growth_verdicts
 from tsbp_core.chapters.sequences import report
 from tsbp_core.chapters.verdict import effects, figures
+from tsbp_core.lab import results
 from tsbp_core.page.style import MARKS
 
 
@@ -142,3 +143,14 @@ def test_manifolds_and_images_are_the_settings_that_they_name(found):
     for study, task in (("grid", effects.SMALL), ("larger", effects.LARGE)):
         pair = outcomes.primary(outcomes.collect(study), "sgd")
         assert rows[task, "SGD, middle rates"] == pytest.approx(np.mean(pair[1.0] - pair[0.0]))
+
+
+def test_the_papers_network_is_judged_at_the_presets_rate(found):
+    (row,) = [row for row in found if row.task == effects.PAPERS]
+    pair = [
+        [results.load(f"cifar10-quarter/lr0.0005-rho{rho}-seed{seed}") for seed in range(5)]
+        for rho in (1, 0)
+    ]
+    reached = [[100 * run["results"]["test_accuracy"] for run in runs] for runs in pair]
+    assert row.mean == pytest.approx(np.mean(reached[0]) - np.mean(reached[1]))
+    assert (row.seeds, row.margin, row.unit, row.height) == (5, 0.5, "points", 1.25)

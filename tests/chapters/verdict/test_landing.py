@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from tsbp_core.chapters.cifar10 import outcomes
+from tsbp_core.chapters.cifar10 import outcomes, quarter
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.gradient import twin
 from tsbp_core.chapters.toy import outcomes as toy
@@ -82,3 +82,8 @@ def test_each_price_is_of_its_code(said):
     assert said["index-price"] == cost.percent(prices["fused, dense"])
     assert said["index-price-plain"] == cost.percent(prices["plain autograd, dense"])
     assert said["index-price"] != said["index-price-plain"]
+
+
+def test_the_papers_network_is_judged_with_the_term_minus_without(said):
+    pair = quarter.pairs(quarter.load())[5e-4]
+    assert said["index-quarter"].startswith(f"{np.subtract(pair[1.0], pair[0.0]).mean():+.2f} [")

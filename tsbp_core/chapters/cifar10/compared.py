@@ -34,10 +34,14 @@ def flipped(record):
     return 100 * ended["flips"] if ended else outcomes.CHANCE
 
 
-def verdict(pair):
-    """What the plan of ``best`` calls a pair of accuracies, in words; two can hold at once."""
-    _, low, high = outcomes.gain(pair, CLEAR)
-    _, *ends = outcomes.gain(pair)
+def verdict(pair, clear=CLEAR, same=0.95):
+    """What the plan of ``best`` calls a pair of accuracies, in words; two can hold at once.
+
+    ``clear`` and ``same``: levels of the interval that must exclude zero, and of the one that must
+    lie within the margin.
+    """
+    _, low, high = outcomes.gain(pair, clear)
+    _, *ends = outcomes.gain(pair, same)
     inside = max(map(abs, ends)) < plan.MARGIN
     holds = {"help": low > 0, "harm": high < 0, "equivalent": inside}
     return " and ".join(word for word, true in holds.items() if true) or "open"

@@ -35,7 +35,6 @@ IMAGES = 500
 
 def spikes(rate, rho, seed, data, looks=LOOKS, images=IMAGES, settings=PRESETS["quarter"]):
     """Output spikes an image after so many updates, a list; ``settings``: but for rate and rho."""
-    torch.set_num_threads(1)
     run = Training(replace(settings, lr=rate, reset_gradient=rho), seed, data, "cpu")
     shown = normalised(run.images[-images:])
     batches, generator = run.shuffled()
@@ -63,7 +62,7 @@ def main(argv=None):
     kept = results.load(NAME) if done else {"results": {}, "wall_time_s": 0.0}
     by_seed, spent = dict(kept["results"]), kept["wall_time_s"]
     methods = [(rate, rho) for rate in RATES for rho in plan.RHOS]
-    parallel = joblib.Parallel(n_jobs=args.jobs)
+    parallel = joblib.Parallel(n_jobs=args.jobs, mmap_mode="c")  # torch wants to write
     for seed in SEEDS:
         if str(seed) in by_seed:
             continue

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tsbp_core.chapters.cifar10 import compared, outcomes, report
+from tsbp_core.chapters.cifar10 import compared, outcomes, quarter, report
 from tsbp_core.chapters.cifar10.plan import MARGIN, PAPER, RATES
 from tsbp_core.chapters.verdict.claim import Claim, both, no_more_than
 from tsbp_core.chapters.verdict.effects import gain_by_change, toy_gains
@@ -74,6 +74,24 @@ def of_chapter_7_tuned(best):
             ("cifar10-best",),
             False if beyond else True if same else None,
         ),
+    ]
+
+
+def of_chapter_7_quarter(runs):
+    """On the paper's network at a quarter of its width; ``runs``: ``quarter.load()``."""
+    by_rate = quarter.pairs(runs)
+    gains = {rate: outcomes.gain(pair) for rate, pair in by_rate.items()}
+    shown = "; ".join(f"{interval_text(*gain)} at {rate:g}" for rate, gain in gains.items())
+    return [
+        Claim(
+            "the paper",
+            "On CIFAR-10 there is not much improvement (a narrow copy of its network, "
+            "ten epochs, not tuned).",
+            f"points at three rates: {shown}; by the plan, which judges {quarter.PRESET:g}, "
+            f"{quarter.verdict(by_rate[quarter.PRESET])}; much: {MARGIN:g}",
+            ("cifar10-quarter",),
+            no_more_than(MARGIN, gains.values()),
+        )
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tsbp_core.chapters.cifar10 import compared
+from tsbp_core.chapters.cifar10 import compared, quarter
 from tsbp_core.chapters.cifar10 import outcomes as cifar10
 from tsbp_core.chapters.cifar10 import plan as cifar10_plan
 from tsbp_core.chapters.growth import plan, verdicts
@@ -22,17 +22,18 @@ from tsbp_core.chapters.toy.plan import Condition
 from tsbp_core.lab import conditions
 from tsbp_core.lab.statistics import interval_text, t_interval
 
-TOY, SMALL, LARGE, CHANGED, MANIFOLDS, SEQUENCES = (
+TOY, SMALL, LARGE, PAPERS, CHANGED, MANIFOLDS, SEQUENCES = (
     "spike times, one neuron",
     "CIFAR-10, 4 layers",
     "CIFAR-10, 6 layers",
+    "CIFAR-10, narrow CIFARNet",
     "CIFAR-10, one change",
     "manifolds, in the end",
     "sequences, in the end",
 )
 MARGINS = {
     TOY: 0.0,
-    **dict.fromkeys((SMALL, LARGE, CHANGED), cifar10_plan.MARGIN),
+    **dict.fromkeys((SMALL, LARGE, PAPERS, CHANGED), cifar10_plan.MARGIN),
     MANIFOLDS: plan.MARGIN,
     SEQUENCES: sequences.MARGIN,
 }
@@ -130,6 +131,8 @@ def cifar10_rows():
     headline = cifar10.collect("headline")
     values = paired(cifar10.pairs(headline)[""])
     yield LARGE, "AdamW, chapter 13", height(cifar10_plan.HEADLINE.neuron()), values, "points"
+    values = paired(quarter.pairs(quarter.load())[quarter.PRESET])
+    yield PAPERS, "AdamW, 10 epochs", usual, values, "points"
     for name, pair in cifar10.by_change(cifar10.collect("factors")).items():
         changed = replace(cifar10_plan.COMPACT, **cifar10_plan.CHANGES[name])
         words = f"AdamW, {name.replace('-', ' ')}"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tsbp_core import LIF, gradcheck, surrogates
-from tsbp_core.chapters.cifar10 import compared, outcomes, plan
+from tsbp_core.chapters.cifar10 import compared, outcomes, plan, quarter
 from tsbp_core.chapters.cifar10 import report as images
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.escape.study import compare
@@ -56,7 +56,7 @@ def of_toy_and_cost():
 
 
 def of_images():
-    """CIFAR-10: the grid at the announced rates, both methods tuned, and the recipe."""
+    """CIFAR-10: the grid at the announced rates, both methods tuned, the paper's, the recipe."""
     grid, recipe = outcomes.collect("grid"), outcomes.collect("headline")
     pair = outcomes.pairs(recipe)[""]
     minutes = [outcomes.spent(record)[0][-1] for record in recipe.values()]
@@ -71,6 +71,8 @@ def of_images():
     said["index-cifar-again"] = images.of_swap(images.load())["swap-own"]
     for key, tuned in compared.pairs(compared.load()).items():
         said[f"index-tuned-{key}"] = interval_text(*outcomes.gain(tuned))
+    papers = quarter.pairs(quarter.load())[quarter.PRESET]
+    said["index-quarter"] = interval_text(*outcomes.gain(papers))
     return said | {f"index-recipe-{rho:g}": f"{np.mean(pair[rho]):.1f}" for rho in plan.RHOS}
 
 

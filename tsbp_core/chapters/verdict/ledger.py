@@ -3,7 +3,7 @@
 Everything is read from the results files, and whether a claim holds is computed from them.
 """
 
-from tsbp_core.chapters.cifar10 import compared
+from tsbp_core.chapters.cifar10 import compared, quarter
 from tsbp_core.chapters.cifar10 import report as cifar10
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.growth import verdicts
@@ -22,6 +22,7 @@ def claims():
     return [
         *trained.of_the_paper(studies.grid, prices, effects.effects()),
         *images.of_chapter_7_tuned(compared.load()),
+        *images.of_chapter_7_quarter(quarter.load()),
         *trained.of_chapter_5(),
         *images.of_chapter_7(studies.grid),
         *images.of_chapter_7_changes(),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tsbp_core import LIF, surrogates
-from tsbp_core.chapters.cifar10 import compared, outcomes, plan
+from tsbp_core.chapters.cifar10 import compared, outcomes, plan, quarter
 from tsbp_core.chapters.cifar10 import report as images
 from tsbp_core.chapters.cost import outcomes as cost
 from tsbp_core.chapters.frameworks.defaults import SURROGATES
@@ -53,6 +53,16 @@ def of_rates():
         "larger-least": f"{apart.min():+.2f}",
         "larger-most": f"{apart.max():+.2f}",
         "sgd-shift": interval_text(*outcomes.gain({1.0: moved, 0.0: 0 * moved})),
+    }
+
+
+def of_quarter():
+    """CIFAR-10 with a narrow copy of the paper's network: gains by rate, and their means."""
+    gains = {rate: outcomes.gain(pair) for rate, pair in quarter.pairs(quarter.load()).items()}
+    means = [mean for mean, *_ in gains.values()]
+    return {
+        **{f"quarter-{rate:g}": interval_text(*gain) for rate, gain in gains.items()},
+        "quarter-gains": report.between(means, "{:.1f}"),
     }
 
 
@@ -188,7 +198,7 @@ def phrases(effects):
     trained = report.phrases(*families.values())
     trained |= of_spike_times(families["verdict"], families["momentum"]) | of_sequences()
     trained |= of_effects(effects) | of_toy() | of_rates() | of_swap()
-    trained |= compared.phrases(compared.load())
+    trained |= compared.phrases(compared.load()) | of_quarter()
     return trained | of_cost() | of_steps() | of_peaks()
 
 

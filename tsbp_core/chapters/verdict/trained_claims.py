@@ -15,7 +15,7 @@ from tsbp_core.lab.statistics import interval_text
 
 FIGURE = (
     "toy-wide",
-    *(f"cifar10-{study}" for study in ("grid", "best", "larger", "headline", "factors")),
+    *(f"cifar10-{study}" for study in ("grid", "best", "larger", "headline", "quarter", "factors")),
     "growth-converged",
     *(f"sequences/{task}" for task in data.TASKS),
 )
