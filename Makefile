@@ -86,7 +86,7 @@ quarter: $(READY)  ## The paper's network and loss at a quarter of its width, 32
 	done; done; done; \
 	for rho in 1 0; do train --lr 5e-3 --seed 0 --rho $$rho || exit 1; done
 
-quarter-start: $(READY)  ## Whether its networks live through their start at large rates (20 minutes on 2 cores, resumable)
+quarter-start: $(READY)  ## Whether its networks live through their start at large rates (half an hour on 2 cores, resumable)
 	$(BIN)/python -m tsbp_core.chapters.cifar10.start --jobs $(JOBS)
 
 escape: $(READY)  ## The exact gradient with escape noise against surrogate gradients (minutes)

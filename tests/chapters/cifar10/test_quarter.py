@@ -168,10 +168,12 @@ def test_silence_is_judged_by_the_pairs_that_differ(counts, said):
 
 
 def test_silence_is_counted_by_method_and_look():
-    said = quarter.phrases_of_start(started([(1, 0)] * 7 + [(0, 0), (2, 3)]))
+    counts = started([(1, 0)] * 7 + [(0, 0), (2, 3)])
+    early = quarter.silent(counts, 0)[5e-3]
+    assert [early[rho].sum() for rho in plan.RHOS] == [0, 9]
+    said = quarter.phrases_of_start(counts)
     assert said["start-seeds"] == "9"
     assert (said["start-0.005-1"], said["start-0.005-0"]) == ("1", "8")
-    assert (said["start-0.005-1-early"], said["start-0.005-0-early"]) == ("0", "9")
     assert (said["start-0.005-verdict"], said["start-0.005-p"]) == ("help", "0.016")
 
 

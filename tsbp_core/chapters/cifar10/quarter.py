@@ -65,7 +65,7 @@ def over_rates(runs):
 
 
 def epochs_below(by_rho):
-    """After how many epochs the training loss is lower with the term: 95 % intervals below zero.
+    """In how many epochs the training loss is lower with the term: 95 % intervals below zero.
 
     ``by_rho``: results files [S] of one learning rate.
     """
@@ -160,11 +160,9 @@ def sign_test(pair):
 def phrases_of_start(started):
     """Values of this in the text, by name."""
     said = {"start-seeds": str(len(started))}
-    early = silent(started, 0)
     for rate, pair in silent(started).items():
         word, p = sign_test(pair)
         said |= {f"start-{rate:g}-verdict": word, f"start-{rate:g}-p": f"{p:.3f}"}
         for rho in plan.RHOS:
             said[f"start-{rate:g}-{rho:g}"] = str(pair[rho].sum())
-            said[f"start-{rate:g}-{rho:g}-early"] = str(early[rate][rho].sum())
     return said
