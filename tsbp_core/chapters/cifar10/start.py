@@ -40,10 +40,8 @@ def spikes(rate, rho, seed, data, looks=LOOKS, images=IMAGES, settings=PRESETS["
     batches, generator = run.shuffled()
     counted = []
     for update, picked in enumerate(batches[: looks[-1]], start=1):
-        run.net.train()
         run.update(picked, generator)
         if update in looks:
-            run.net.eval()
             with torch.no_grad(), autocast(settings.precision, "cpu"):
                 counted.append(run.net(shown).float().sum().item() / images)
     return counted
