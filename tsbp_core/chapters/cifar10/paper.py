@@ -21,9 +21,10 @@ Its plan, written before its first run:
   loss after each epoch. A diverged run counts with the accuracy of chance.
 - The learning rate is the preset's, which nobody tuned for this network. So a verdict other than
   open is said only if 1.5e-4 and 1.5e-3 (``--lr``, same seeds) do not contradict it.
-- After the thirty runs were in, whose best rate is the highest: one pair at 5e-3, seed 0, says
-  whether the best lies further up. No verdict comes from it.
 - It is not the paper's experiment: its network is 4 times as wide and trained 15 times as long.
+
+Added after the thirty runs, whose best rate is the highest, and before the pair itself: one pair at
+5e-3, seed 0, says whether the best lies further up. No verdict comes from it.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Does the paper's network at a quarter of its width live through its start at large rates?
 
-The pair at 5e-3 of ``paper`` had suggested the question: without the term its outputs fell silent
-within a few updates and stayed so. The plan, written before the first run:
+The first epochs of the pair at 5e-3 of ``paper`` suggested the question: without the term its
+training loss was nearly that of outputs that never fire. The plan, written before the first run:
 
 - Unit of comparison: two runs of the preset "quarter" that differ in rho alone, the first 60 of
   their updates; seeds 1 to 20, rates 5e-3 and 1.5e-2.
