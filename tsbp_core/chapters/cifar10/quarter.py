@@ -109,8 +109,8 @@ def table(runs):
 
 def phrases(runs, high):
     """Values of this in the text, by name; ``high``: the pair at the rate ``HIGH``."""
-    losses = pairs(runs, outcomes.train_loss)
-    judged = pairs(runs)[PRESET]
+    reached, losses = pairs(runs), pairs(runs, outcomes.train_loss)
+    judged = reached[PRESET]
     silent = [
         100 * np.mean(losses[rate][0.0]) / silence(by_rho[0.0][0]) for rate, by_rho in runs.items()
     ]
@@ -121,14 +121,14 @@ def phrases(runs, high):
         "quarter-over-rates": gain_text(over_rates(runs)),
         "quarter-silent": "{:.0f}, {:.0f} and {:.0f}".format(*silent),
     }
-    for rate, pair in pairs(runs).items():
+    for rate, pair in reached.items():
         said |= {
             f"quarter-{rate:g}": gain_text(pair),
             f"quarter-{rate:g}-loss": gain_text(losses[rate], digits=4),
             f"quarter-{rate:g}-below": str(epochs_below(runs[rate])),
         }
         said |= {f"quarter-{rate:g}-{rho:g}": f"{np.mean(pair[rho]):.1f}" for rho in plan.RHOS}
-    (pair,), first = pairs(high).values(), pairs(runs)[RATES[-1]]
+    (pair,), first = pairs(high).values(), reached[RATES[-1]]
     for name, one in (("high", pair), ("first", first)):
         said |= {f"quarter-{name}-{rho:g}": f"{one[rho][0]:.1f}" for rho in plan.RHOS}
     return said

@@ -65,10 +65,10 @@ def main(argv=None):
         if str(seed) in by_seed:
             continue
         start = time.perf_counter()
-        counted = parallel(joblib.delayed(spikes)(*method, seed, data) for method in methods)
+        runs = parallel(joblib.delayed(spikes)(*method, seed, data) for method in methods)
+        counted = dict(zip(methods, runs, strict=True))
         by_seed[str(seed)] = {
-            f"{rate:g}": {f"{rho:g}": counted[methods.index((rate, rho))] for rho in plan.RHOS}
-            for rate in RATES
+            f"{rate:g}": {f"{rho:g}": counted[rate, rho] for rho in plan.RHOS} for rate in RATES
         }
         spent += time.perf_counter() - start
         results.save(
